@@ -1,0 +1,1 @@
+"""What we are told: bytes and environment in, frozen values or a coded error out."""

@@ -1,0 +1,87 @@
+"""The ``ipam`` object of a network configuration: ranges, static addresses, routes, DNS and the choice of store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from netaddr import IPAddress, IPNetwork
+
+# the values of ipam.type that this plugin serves itself
+POOL = "cni-macvlan-py"
+HOST_LOCAL = "host-local"
+STATIC = "static"
+BUILT_IN = (POOL, HOST_LOCAL, STATIC)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of the result (SPEC 1.1, "Success"); unset keys are None."""
+
+    dst: IPNetwork
+    gw: IPAddress | None = None
+    mtu: int | None = None
+    advmss: int | None = None
+    priority: int | None = None
+    table: int | None = None
+    scope: int | None = None
+
+
+@dataclass(frozen=True)
+class Dns:
+    """DNS settings for the runtime (SPEC 1.1, "dns")."""
+
+    nameservers: tuple[str, ...] = ()
+    domain: str = ""
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    def merged(self, other: Dns) -> Dns:
+        """These settings with another's behind them, nothing twice; this domain wins."""
+        return Dns(
+            nameservers=tuple(dict.fromkeys(self.nameservers + other.nameservers)),
+            domain=self.domain or other.domain,
+            search=tuple(dict.fromkeys(self.search + other.search)),
+            options=tuple(dict.fromkeys(self.options + other.options)),
+        )
+
+
+@dataclass(frozen=True)
+class RangeConfig:
+    """One range as written: a subnet and optional narrower bounds, both inclusive.
+
+    ``gateway`` None means "the subnet's first host address"; ``no_gateway`` means that the range has none.
+    ``exclude`` lists networks (single addresses are /32 or /128) that are never given.
+    """
+
+    subnet: IPNetwork
+    range_start: IPAddress | None = None
+    range_end: IPAddress | None = None
+    gateway: IPAddress | None = None
+    no_gateway: bool = False
+    exclude: tuple[IPNetwork, ...] = ()
+
+
+@dataclass(frozen=True)
+class StaticAddress:
+    """An address of the ``static`` role with its prefix length."""
+
+    address: IPNetwork
+    gateway: IPAddress | None = None
+
+
+@dataclass(frozen=True)
+class IpamConfig:
+    """The ``ipam`` object with what the runtime asked for merged in.
+
+    ``ranges`` holds range sets, each a tuple of alternatives; ``requested`` the addresses that the runtime wants,
+    in order; ``data_dir`` the directory of the host-local format.
+    """
+
+    type: str
+    ranges: tuple[tuple[RangeConfig, ...], ...] = ()
+    requested: tuple[IPAddress, ...] = ()
+    addresses: tuple[StaticAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
+    dns: Dns = field(default_factory=Dns)
+    resolv_conf: str = ""
+    data_dir: str = "/var/lib/cni/networks"

@@ -1,0 +1,77 @@
+"""stdin → the JSON object with its cniVersion and name: all that is needed to refuse malformed input early."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from conf import versions
+from conf.environment import IDENTIFIER
+from conf.errors import DecodingFailure, InvalidNetworkConfig
+from conf.keys import fold_keys
+
+
+@dataclass(frozen=True)
+class Document:
+    """A network configuration of which only the head is validated yet; ``stdin`` is what a delegate gets."""
+
+    stdin: bytes
+    values: dict[str, Any]
+    version: str
+    network: str
+
+
+def decode_object(stdin: bytes) -> dict[str, Any]:
+    """Decode one JSON object; raises DecodingFailure (code 6)."""
+    try:
+        values = json.loads(stdin.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DecodingFailure(
+            f"error unmarshall network config: {error}", "stdin has to be one JSON object in UTF-8"
+        ) from error
+    if not isinstance(values, dict):
+        raise DecodingFailure(
+            f"error unmarshall network config: a JSON object is needed, got {type(values).__name__}",
+            "stdin has to be one JSON object in UTF-8",
+        )
+    return values
+
+
+def stated_version(values: dict[str, Any]) -> str:
+    """The configuration's cniVersion, 0.1.0 where it has none; raises DecodingFailure for a non-string."""
+    version = fold_keys(values, ["cniVersion"])[0].get("cniVersion", "")
+    if not isinstance(version, str):
+        raise DecodingFailure(
+            f'decoding version from network config: "cniVersion" is {version!r}, which is not a string',
+            'write for example "cniVersion": "1.0.0"',
+        )
+    return version or versions.UNSTATED
+
+
+def read_document(stdin: bytes, verb: str) -> Document:
+    """Decode stdin for a verb and check version and name.
+
+    Raises DecodingFailure, InvalidNetworkConfig or IncompatibleVersion.
+    """
+    values = decode_object(stdin)
+    version = stated_version(values)
+    name = fold_keys(values, ["name"])[0].get("name", "")
+    if not isinstance(name, str):
+        raise DecodingFailure(
+            f'error unmarshall network config: "name" is {name!r}, which is not a string', 'write for example "name": "lan"'
+        )
+    if not name:
+        raise InvalidNetworkConfig("missing network name", 'set "name" in the network configuration')
+    if not IDENTIFIER.fullmatch(name):
+        raise InvalidNetworkConfig(
+            "invalid characters found in network name",
+            f"{name}: \"name\" begins with a letter or digit and goes on with those, '_', '.' and '-'",
+        )
+    versions.require_verb(version, verb)
+    return Document(stdin, values, version, name)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    msg = f"{constant} is not JSON"
+    raise ValueError(msg)

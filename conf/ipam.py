@@ -1,0 +1,137 @@
+"""The ``ipam`` object of the types that are served in process, with what the runtime asks for merged in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conf import models
+from conf.addresses import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
+from conf.arguments import require_known
+from conf.errors import InvalidNetworkConfig
+from conf.models import UnknownKeys, validate
+from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netaddr import IPAddress, IPNetwork
+
+    from conf.request import Request
+
+# host-local and static know only these in CNI_ARGS; the pool is called together with the main plugin, which takes MAC.
+KNOWN_ARGUMENTS = {POOL: {"MAC", "IP"}, HOST_LOCAL: {"IP"}, STATIC: {"IP", "GATEWAY"}}
+
+
+def read_ipam(request: Request) -> IpamConfig:
+    """The ``ipam`` object of a type that is served in process, with what the runtime asked for merged in.
+
+    Raises InvalidNetworkConfig or InvalidEnvironment.
+    """
+    require_known(request.arguments, KNOWN_ARGUMENTS[request.ipam_type])
+    unknown: UnknownKeys = []
+    return _static_config(request, unknown) if request.ipam_type == STATIC else _pool_config(request, unknown)
+
+
+def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
+    model = validate(models.PoolModel, request.ipam, "ipam.", unknown)
+    sets = [*request.runtime.ip_ranges]
+    if model.subnet is not None:
+        single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
+        sets.append([models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})])
+    sets += model.ranges
+    return IpamConfig(
+        type=request.ipam_type,
+        ranges=tuple(tuple(_range(r) for r in alternatives) for alternatives in sets),
+        requested=tuple(_requested(request)),
+        routes=_routes(model.routes),
+        dns=model.dns.dns(),
+        resolv_conf=model.resolv_conf,
+        data_dir=model.data_dir or IpamConfig.data_dir,
+    )
+
+
+def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
+    model = validate(models.StaticModel, request.ipam, "ipam.", unknown)
+    addresses = []
+    for configured in model.addresses:
+        try:
+            addresses.append(StaticAddress(parse_cidr(configured.address), configured.gateway))
+        except ValueError as error:
+            raise InvalidNetworkConfig(
+                f"the 'address' field is expected to be in CIDR notation, got: '{configured.address}'; "
+                'write "ipam.addresses[].address" as in 10.1.0.5/24',
+                str(error),
+            ) from error
+    addresses += _static_arguments(request.arguments)
+    for source in (request.args_ips, tuple(request.runtime.ips)):
+        if source:
+            addresses = [StaticAddress(_static_ip(text)) for text in source]
+    return IpamConfig(type=STATIC, addresses=tuple(addresses), routes=_routes(model.routes), dns=model.dns.dns())
+
+
+def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
+    """``IP=`` of CNI_ARGS, each with the ``GATEWAY=`` that lies in its network."""
+    gateways = []
+    for text in filter(None, arguments.get("GATEWAY", "").split(",")):
+        try:
+            gateways.append(parse_ip(text))
+        except ValueError as error:
+            raise InvalidNetworkConfig(f"invalid gateway address: {text}; mend GATEWAY in CNI_ARGS", str(error)) from error
+    for text in filter(None, arguments.get("IP", "").split(",")):
+        try:
+            address = parse_cidr(text)
+        except ValueError as error:
+            raise InvalidNetworkConfig(
+                f"the 'ip' field is expected to be in CIDR notation, got: '{text}'; mend IP in CNI_ARGS", str(error)
+            ) from error
+        yield StaticAddress(address, next((g for g in gateways if g in address), None))
+
+
+def _static_ip(text: str) -> IPNetwork:
+    try:
+        return parse_cidr(text)
+    except ValueError as error:
+        raise InvalidNetworkConfig(
+            f"an entry in the 'ips' field is NOT in CIDR notation, got: '{text}'; "
+            "the static role needs the prefix length, as in 10.1.0.5/24",
+            str(error),
+        ) from error
+
+
+def _requested(request: Request) -> Iterable[IPAddress]:
+    """The addresses that the runtime asks for; host-local adds up all three ways of asking, and so do we."""
+    seen = []
+    argument = request.arguments.get("IP", "")
+    for text, parse in [(argument, parse_ip)] * bool(argument) + [
+        (text, parse_ip_or_cidr) for text in (*request.args_ips, *request.runtime.ips)
+    ]:
+        try:
+            address = parse(text)
+        except ValueError as error:
+            if text is argument:
+                message = f'ARGS: error parsing value of pair "IP={text}": invalid IP address {text}; mend CNI_ARGS'
+            else:
+                message = f"cannot understand ip: {text}; write requested addresses as 10.1.0.5 or 10.1.0.5/24"
+            raise InvalidNetworkConfig(message, str(error)) from error
+        if address not in seen:
+            seen.append(address)
+    return seen
+
+
+def _range(model: models.RangeModel) -> RangeConfig:
+    no_gateway = model.gateway == "none"
+    return RangeConfig(
+        subnet=model.subnet,
+        range_start=model.range_start,
+        range_end=model.range_end,
+        gateway=None if no_gateway else model.gateway,
+        no_gateway=no_gateway,
+        exclude=tuple(model.exclude),
+    )
+
+
+def _routes(routes: Sequence[models.RouteModel]) -> tuple[Route, ...]:
+    return tuple(
+        Route(r.dst, gw=r.gw, mtu=r.mtu, advmss=r.advmss, priority=r.priority, table=r.table, scope=r.scope)
+        for r in routes
+    )

@@ -1,0 +1,253 @@
+"""What the JSON may look like: a pydantic model for every object of a network configuration.
+
+Field names are ours, aliases are the JSON keys; the descriptions feed the key reference and the JSON schema.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from netaddr import IPAddress, IPNetwork
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, model_validator
+
+from conf.addresses import Dns
+from conf.errors import InvalidNetworkConfig
+from conf.keys import fold_keys
+from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
+
+Ip = Annotated[IPAddress, PlainValidator(parse_ip)]
+IpOrCidr = Annotated[IPAddress, PlainValidator(parse_ip_or_cidr)]
+Cidr = Annotated[IPNetwork, PlainValidator(parse_cidr)]
+Mac = Annotated[str, PlainValidator(parse_mac)]
+Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+def _ip_unless_empty(value: object) -> IPAddress | None:
+    return None if value == "" else parse_ip(value)
+
+
+def _networks_from(value: object) -> object:
+    """Accept a single address where a network stands, as its /32 or /128."""
+    return value if not isinstance(value, str) or "/" in value else str(IPNetwork(parse_ip(value)))
+
+
+OptionalIp = Annotated[IPAddress | None, PlainValidator(_ip_unless_empty)]
+Excluded = Annotated[IPNetwork, PlainValidator(lambda value: parse_cidr(_networks_from(value)))]
+
+
+# (object, key, keys that the object knows)
+UnknownKeys = list[tuple[str, str, list[str]]]
+
+
+class Keys(BaseModel):
+    """An object whose keys are read as Go reads them; unknown ones go to the validation context's ``unknown``."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, populate_by_name=False, hide_input_in_errors=True)
+
+    where: ClassVar[str] = ""
+    free_form: ClassVar[bool] = False
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """The JSON keys of this object."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold(cls, values: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - whatever the JSON holds here
+        if not isinstance(values, dict):
+            return values
+        folded, unknown = fold_keys(values, cls.known_keys())
+        if info.context is not None and not cls.free_form:
+            info.context["unknown"].extend((cls.where, key, cls.known_keys()) for key in unknown)
+        return folded
+
+
+class RouteModel(Keys):
+    """A route for the container."""
+
+    where = "ipam.routes[]"
+
+    dst: Cidr = Field(description="destination network")
+    gw: OptionalIp = Field(None, description="next hop; default: the first gateway of its family")
+    mtu: Uint32 | None = Field(None, description="path MTU of the route")
+    advmss: Uint32 | None = Field(None, description="MSS to advertise to the destination")
+    priority: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(None, description="metric, lower wins")
+    table: Uint32 | None = Field(None, description="routing table; default: main (254)")
+    scope: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="rtnetlink scope; 253 is link")
+
+
+class DnsModel(Keys):
+    """DNS settings handed to the runtime."""
+
+    where = "dns"
+
+    nameservers: list[str] = Field([], description="name servers")
+    domain: str = Field("", description="local domain")
+    search: list[str] = Field([], description="search domains")
+    options: list[str] = Field([], description="resolver options")
+
+    def dns(self) -> Dns:
+        """The plain value."""
+        return Dns(tuple(self.nameservers), self.domain, tuple(self.search), tuple(self.options))
+
+
+def _gateway(value: object) -> IPAddress | Literal["none"] | None:
+    return "none" if value is False or value == "none" else _ip_unless_empty(value)
+
+
+Gateway = Annotated[IPAddress | Literal["none"] | None, PlainValidator(_gateway)]
+
+
+class RangeModel(Keys):
+    """One range of addresses."""
+
+    where = "ipam.ranges[][]"
+
+    subnet: Cidr = Field(description="network that the addresses belong to")
+    range_start: OptionalIp = Field(None, alias="rangeStart", description="first address; default: network + 1")
+    range_end: OptionalIp = Field(None, alias="rangeEnd", description="last address; default: the last host address")
+    gateway: Gateway = Field(
+        None, description='gateway, never given away; default: network + 1; "none": the range has none'
+    )
+    exclude: list[Excluded] = Field([], description="addresses and networks that are never given")
+
+
+class StaticAddressModel(Keys):
+    """An address of the static role."""
+
+    where = "ipam.addresses[]"
+
+    address: str = Field(description="address with prefix length")
+    gateway: OptionalIp = Field(None, description="gateway of the address")
+
+
+class IpamModel(Keys):
+    """The ``ipam`` object. Keys of other IPAM plugins are theirs to judge."""
+
+    where = "ipam"
+    free_form = True
+
+    type: str = Field("", description='IPAM plugin; "" for none, "cni-macvlan-py" for the built-in pool')
+
+
+class PoolModel(IpamModel):
+    """The ``ipam`` object of the built-in pool and of host-local."""
+
+    free_form = False
+
+    subnet: Cidr | None = Field(None, description="single range: its network")
+    range_start: OptionalIp = Field(None, alias="rangeStart", description="single range: first address")
+    range_end: OptionalIp = Field(None, alias="rangeEnd", description="single range: last address")
+    gateway: Gateway = Field(
+        None, description="single range: gateway"
+    )
+    exclude: list[Excluded] = Field([], description="single range: addresses that are never given")
+    ranges: list[list[RangeModel]] = Field([], description="range sets; one address is given from each set")
+    routes: list[RouteModel] = Field([], description="routes for the container")
+    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings, added to those of the network")
+    resolv_conf: str = Field("", alias="resolvConf", description="resolv.conf file whose content becomes DNS settings")
+    data_dir: str = Field("", alias="dataDir", description="host-local: directory of the leases")
+
+
+class StaticModel(IpamModel):
+    """The ``ipam`` object of the static role."""
+
+    free_form = False
+
+    addresses: list[StaticAddressModel] = Field([], description="the addresses of the container")
+    routes: list[RouteModel] = Field([], description="routes for the container")
+    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings, added to those of the network")
+
+
+class RuntimeConfigModel(Keys):
+    """What the runtime fills in for declared capabilities."""
+
+    where = "runtimeConfig"
+    free_form = True
+
+    mac: str = Field("", description="MAC address (capability mac)")
+    ips: list[str] = Field([], description="requested addresses (capability ips)")
+    ip_ranges: list[list[RangeModel]] = Field([], alias="ipRanges", description="range sets put before ipam.ranges")
+
+
+class CniArgsModel(Keys):
+    """``args.cni``."""
+
+    where = "args.cni"
+    free_form = True
+
+    ips: list[str] = Field([], description="requested addresses")
+
+
+class ArgsModel(Keys):
+    """``args``."""
+
+    where = "args"
+    free_form = True
+
+    cni: CniArgsModel = Field(default_factory=dict, validate_default=True, description="arguments by CNI's conventions")
+
+
+class NetworkModel(Keys):
+    """The network configuration."""
+
+    cni_version: str = Field("", alias="cniVersion", description="version of the CNI specification")
+    name: str = Field("", description="network name")
+    type: str = Field("", description="file name of the plugin")
+    master: str = Field("", description="parent interface; default: that of the default route")
+    mode: str = Field("bridge", description="bridge, private, vepa, passthru or source")
+    mtu: int = Field(0, description="MTU; 0: that of the master")
+    mac: str = Field("", description="MAC address; default: random")
+    link_in_container: bool = Field(
+        False, alias="linkInContainer", description="look the master up inside the container's namespace"
+    )
+    bcqueuelen: Uint32 = Field(0, description="length of the broadcast queue; 0: the kernel's default")
+    bccutoff: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = Field(
+        None, description="how many receivers make a broadcast be queued; needs Linux 6.4"
+    )
+    promisc: bool | None = Field(None, description="passthru: false leaves the master out of promiscuous mode")
+    source_macs: list[Mac] = Field([], alias="sourceMacs", description="source: the MAC addresses let in")
+    ipam: dict[str, Any] = Field({}, description="addresses; absent or without type: a pure layer 2 attachment")
+    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings for the runtime")
+    capabilities: dict[str, Any] = Field({}, description="capabilities that the runtime may fill in")
+    runtime_config: RuntimeConfigModel = Field(
+        RuntimeConfigModel(), alias="runtimeConfig", description="filled in by the runtime"
+    )
+    args: ArgsModel = Field(default_factory=dict, validate_default=True, description="filled in by the runtime")
+    prev_result: dict[str, Any] | None = Field(None, alias="prevResult", description="filled in by the runtime")
+    # accepted and not read: for the runtime alone
+    ip_masq: Any = Field(None, alias="ipMasq", description="for other plugins; not read")
+    disable_check: Any = Field(None, alias="disableCheck", description="for the runtime; not read")
+    disable_gc: Any = Field(None, alias="disableGC", description="for the runtime; not read")
+    attachments: Any = Field(None, alias="cni.dev/attachments", description="not read")
+    valid_attachments: Any = Field(None, alias="cni.dev/valid-attachments", description="GC: what is to stay")
+
+
+Model = TypeVar("Model", bound=Keys)
+
+
+def validate(
+    model: type[Model], values: dict[str, Any], where: str, unknown: UnknownKeys
+) -> Model:
+    """The values as a model; ``where`` prefixes the keys in messages. Raises InvalidNetworkConfig (code 7)."""
+    try:
+        return model.model_validate(values, context={"unknown": unknown})
+    except ValidationError as error:
+        raise _invalid(error, where) from error
+
+
+def _invalid(error: ValidationError, where: str) -> InvalidNetworkConfig:
+    """pydantic's findings as one coded error: the first in the message, all of them in the details."""
+    findings = []
+    for finding in error.errors(include_url=False, include_context=True):
+        cause = finding.get("ctx", {}).get("error")
+        key = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in finding["loc"]).lstrip(".")
+        text = str(cause) if cause is not None else finding["msg"]
+        findings.append(f'{text}; mend "{key}", which is {_shorten(finding["input"])}')
+    return InvalidNetworkConfig(findings[0], "; ".join(findings[1:]) or "the network configuration is not valid")
+
+
+def _shorten(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,41 @@
+"""The link half of a network configuration, checked without asking the kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conf.errors import InvalidNetworkConfig
+
+MODES = ("bridge", "private", "vepa", "passthru", "source")
+
+
+@dataclass(frozen=True)
+class LinkConfig:
+    """The macvlan child to make; None and "" leave a choice to the kernel (or, for ``master``, to the default route)."""
+
+    master: str = ""
+    mode: str = "bridge"
+    mtu: int = 0
+    mac: str = ""
+    link_in_container: bool = False
+    bcqueuelen: int = 0
+    bccutoff: int | None = None
+    promisc: bool = True
+    source_macs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise InvalidNetworkConfig for values that no kernel accepts together."""
+        if self.mode not in MODES:
+            raise InvalidNetworkConfig(
+                f'unknown macvlan mode: "{self.mode}"; "mode" is one of {", ".join(MODES)}', "bridge is the default"
+            )
+        if not self.promisc and self.mode != "passthru":
+            raise InvalidNetworkConfig(
+                f'"promisc": false goes with "mode": "passthru" only, "mode" is "{self.mode}"; remove one of them',
+                "in other modes the master is not made promiscuous",
+            )
+        if self.source_macs and self.mode != "source":
+            raise InvalidNetworkConfig(
+                f'"sourceMacs" goes with "mode": "source" only, "mode" is "{self.mode}"; remove one of them',
+                f'"sourceMacs" is {", ".join(self.source_macs)}',
+            )

@@ -1,0 +1,54 @@
+"""The node's settings file (TOML) → Settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from conf.errors import InvalidSettings
+from conf.keys import did_you_mean
+
+DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator sets once per node.
+
+    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS.
+    """
+
+    state_dir: str = "/var/lib/cni/cni-macvlan-py"
+    log_file: str = ""
+    log_level: str = "warning"
+
+
+def parse_settings(text: bytes, path: str) -> Settings:
+    """Parse the file's content; ``path`` is for messages. Raises InvalidSettings naming file, key and value."""
+    import tomllib  # noqa: PLC0415 - 10 ms that a node without a settings file need not pay on every call
+
+    try:
+        document = tomllib.loads(text.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSettings(f"{path}: not a TOML file: {error}", "mend the file or remove it") from error
+    known = [field.name for field in fields(Settings)]
+    for key, value in document.items():
+        if key not in known:
+            raise InvalidSettings(f'{path}: unknown key "{key}" = {value!r}; {did_you_mean(key, known)}', "mend the file")
+        if not isinstance(value, str):
+            raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
+    settings = Settings(**document)
+    if not settings.state_dir.startswith("/"):
+        raise InvalidSettings(
+            f'{path}: "state_dir" = "{settings.state_dir}" is not an absolute path; begin it with /', "mend the file"
+        )
+    if settings.log_file and not settings.log_file.startswith("/"):
+        raise InvalidSettings(
+            f'{path}: "log_file" = "{settings.log_file}" is not an absolute path; begin it with /', "mend the file"
+        )
+    if settings.log_level not in LOG_LEVELS:
+        raise InvalidSettings(
+            f'{path}: "log_level" = "{settings.log_level}" is unknown; use one of {", ".join(LOG_LEVELS)}',
+            "mend the file",
+        )
+    return settings

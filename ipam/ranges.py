@@ -1,0 +1,229 @@
+"""Arithmetic of address ranges: bounds, gateways, exclusions and the order in which addresses come.
+
+Intervals are pairs of integers ``(first, last)``, both inclusive, in the numbering of their own family.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Final
+
+from netaddr import IPAddress, IPNetwork
+
+from conf.errors import InvalidNetworkConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from conf.addresses import RangeConfig
+
+Interval = tuple[int, int]
+
+V6: Final = 6
+TINY: Final = 2
+"""Subnets of up to so many addresses have neither network nor broadcast address (RFC 3021, RFC 6164)."""
+
+V4_MAPPED: Final = IPNetwork("::ffff:0:0/96")
+"""IPv4 in IPv6 clothes: such an address would be a second name of an IPv4 address, so no range may hold one."""
+
+
+def canonical(address: IPAddress) -> str:
+    """Write the address as Go's ``net.IP.String()`` does (RFC 5952; never a dotted quad inside IPv6, as glibc may)."""
+    return str(IPv6Address(address.value) if address.version == V6 else IPv4Address(address.value))
+
+
+@dataclass(frozen=True)
+class Range:
+    """Consecutive addresses of one subnet; ``exclude`` are merged, ascending intervals that are not given."""
+
+    subnet: IPNetwork
+    first: IPAddress
+    last: IPAddress
+    gateway: IPAddress | None = None
+    exclude: tuple[Interval, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{canonical(self.first)}-{canonical(self.last)}"
+
+    def __contains__(self, address: IPAddress) -> bool:
+        return bool(self.first <= address <= self.last)
+
+    def overlaps(self, other: Range) -> bool:
+        """Tell whether an address lies in both."""
+        return bool(self.first <= other.last and other.first <= self.last)
+
+    def without(self, gateways: Iterable[IPAddress]) -> tuple[Interval, ...]:
+        """Return the ascending intervals that may be given: all but ``exclude`` and the gateways."""
+        version = self.first.version
+        holes = (*self.exclude, *((each.value, each.value) for each in gateways if each.version == version))
+        intervals = []
+        start, end = self.first.value, self.last.value
+        for low, high in merged(holes):
+            if low > end:
+                break
+            if start < low:
+                intervals.append((start, low - 1))
+            start = max(start, high + 1)
+        if start <= end:
+            intervals.append((start, end))
+        return tuple(intervals)
+
+
+@dataclass(frozen=True)
+class RangeSet:
+    """Alternatives of one family out of which an attachment gets one address.
+
+    ``index`` is the set's place in the configuration; ``gateways`` are those of the whole network, of every set.
+    """
+
+    index: int
+    ranges: tuple[Range, ...]
+    gateways: frozenset[IPAddress] = frozenset()
+
+    @cached_property
+    def key(self) -> str:
+        """Canonical text, e.g. ``10.9.0.10-10.9.0.12,10.9.1.1-10.9.1.9``: the name of the set's place in a store."""
+        return ",".join(map(str, self.ranges))
+
+    @property
+    def version(self) -> int:
+        """The address family: 4 or 6."""
+        return int(self.ranges[0].subnet.version)
+
+    @cached_property
+    def capacity(self) -> int:
+        """How many addresses the set can give when none is taken."""
+        return sum(last - first + 1 for first, last in self.intervals())
+
+    def range_of(self, address: IPAddress) -> Range | None:
+        """Return the range that spans the address, excluded or not; None if it is outside of all."""
+        return next((each for each in self.ranges if address in each), None)
+
+    def __contains__(self, address: IPAddress) -> bool:
+        return self.range_of(address) is not None
+
+    def gives(self, address: IPAddress) -> bool:
+        """Tell whether the set may give the address: spanned, not excluded, no gateway."""
+        value = address.value
+        return address.version == self.version and any(low <= value <= high for low, high in self.intervals())
+
+    def network_of(self, address: IPAddress) -> IPNetwork:
+        """Return the address with its subnet's prefix length, as a result shows it: 10.1.0.5/24."""
+        return IPNetwork((address.value, self._home(address).subnet.prefixlen), version=address.version)
+
+    def gateway_of(self, address: IPAddress) -> IPAddress | None:
+        """Return the gateway of the address's range, None if that has none."""
+        return self._home(address).gateway
+
+    def intervals(self, after: IPAddress | None = None) -> Iterator[Interval]:
+        """Yield every interval that may be given, once round, beginning behind ``after``.
+
+        ``after`` itself comes last. If it is None or outside of the ranges, the round begins with the first range.
+        """
+        begin = next((n for n, each in enumerate(self.ranges) if after in each), 0) if after is not None else 0
+        if after is None or after not in self.ranges[begin]:
+            for intervals in self._givable:
+                yield from intervals
+            return
+        cut = after.value
+        for low, high in self._givable[begin]:
+            if high > cut:
+                yield max(low, cut + 1), high
+        for intervals in self._givable[begin + 1 :] + self._givable[:begin]:
+            yield from intervals
+        for low, high in self._givable[begin]:
+            if low <= cut:
+                yield low, min(high, cut)
+
+    @cached_property
+    def _givable(self) -> tuple[tuple[Interval, ...], ...]:
+        return tuple(each.without(self.gateways) for each in self.ranges)
+
+    def _home(self, address: IPAddress) -> Range:
+        home = self.range_of(address)
+        if home is None:
+            text = f"{canonical(address)} is not in {self.key}"
+            raise ValueError(text)
+        return home
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Return the same numbers as ascending intervals that neither overlap nor touch."""
+    result: list[Interval] = []
+    for low, high in sorted(intervals):
+        if result and low <= result[-1][1] + 1:
+            result[-1] = (result[-1][0], max(high, result[-1][1]))
+        else:
+            result.append((low, high))
+    return result
+
+
+def range_sets(configs: tuple[tuple[RangeConfig, ...], ...]) -> tuple[RangeSet, ...]:
+    """Turn what was written into ranges that are sound, alone and together; raises InvalidNetworkConfig.
+
+    The beginning of each message is host-local's own text, for people and scripts that know it.
+    """
+    if not configs:
+        text = "no IP ranges specified; set ipam.subnet, or ipam.ranges to a list of range sets"
+        raise InvalidNetworkConfig(text)
+    sets = [_alternatives(index, config) for index, config in enumerate(configs)]
+    for index, ranges in enumerate(sets):
+        for other in range(index + 1, len(sets)):
+            if any(one.overlaps(two) for one in ranges for two in sets[other]):
+                text = f"range set {index} overlaps with {other}; an address may be in one range set only"
+                raise InvalidNetworkConfig(text)
+    gateways = frozenset(each.gateway for ranges in sets for each in ranges if each.gateway is not None)
+    return tuple(RangeSet(index, ranges, gateways) for index, ranges in enumerate(sets))
+
+
+def _alternatives(index: int, configs: tuple[RangeConfig, ...]) -> tuple[Range, ...]:
+    if not configs:
+        raise _invalid(index, "empty range set", "give it a range, or remove the set")
+    ranges = tuple(_bounded(index, config) for config in configs)
+    if len({each.subnet.version for each in ranges}) > 1:
+        raise _invalid(index, "mixed address families", "put IPv4 and IPv6 ranges into range sets of their own")
+    for number, one in enumerate(ranges):
+        for two in ranges[number + 1 :]:
+            if one.overlaps(two):
+                cure = "narrow one of them with rangeStart and rangeEnd"
+                raise _invalid(index, f"subnets {one} and {two} overlap", cure)
+    return ranges
+
+
+def _bounded(index: int, config: RangeConfig) -> Range:
+    """Fill in the defaults of one range and see that all of it lies in its subnet.
+
+    All addresses of a tiny subnet are given, and it has a gateway only if one is configured.
+    """
+    subnet = config.subnet
+    if subnet.value != subnet.first:
+        network = canonical(IPAddress(subnet.first, subnet.version))
+        text = f"For a subnet mask of length {subnet.prefixlen} the network address is {network}"
+        raise _invalid(index, f"Network has host bits set. {text}", f'set subnet to "{network}/{subnet.prefixlen}"')
+    if subnet.version == V6 and (subnet in V4_MAPPED or V4_MAPPED in subnet):
+        raise _invalid(index, "IPNet IP and Mask version mismatch", f'write "{subnet}" as the IPv4 network it means')
+    tiny = subnet.size <= TINY
+    spare = 0 if tiny or subnet.version == V6 else 1
+    first = config.range_start or IPAddress(subnet.first + (not tiny), subnet.version)
+    last = config.range_end or IPAddress(subnet.last - spare, subnet.version)
+    gateway = config.gateway
+    if gateway is None and not (tiny or config.no_gateway):
+        gateway = IPAddress(subnet.first + 1, subnet.version)
+    for key, address in (("RangeStart", first), ("RangeEnd", last), ("gateway", gateway)):
+        if address is not None and address not in subnet:
+            cure = f"choose a {key[0].lower()}{key[1:]} from {subnet.cidr}, or leave it out"
+            raise _invalid(index, f"{key} {canonical(address)} not in network {subnet}", cure)
+    if last < first:
+        text = f"rangeEnd {canonical(last)} is below rangeStart {canonical(first)}"
+        raise _invalid(index, text, "exchange them")
+    for hole in config.exclude:
+        if hole not in subnet:
+            text = f"exclude {hole.ip if hole.size == 1 else hole} not in network {subnet}"
+            raise _invalid(index, text, f"exclude only what lies in {subnet}")
+    return Range(subnet, first, last, gateway, tuple(merged((hole.first, hole.last) for hole in config.exclude)))
+
+
+def _invalid(index: int, text: str, cure: str) -> InvalidNetworkConfig:
+    return InvalidNetworkConfig(f"invalid range set {index}: {text}; {cure}")

@@ -1,0 +1,36 @@
+"""A resolv.conf file as DNS settings (resolv.conf(5))."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conf.addresses import Dns
+from conf.errors import IoFailure
+
+
+def read_resolv_conf(path: str) -> Dns:
+    """Read ``ipam.resolvConf``; the last domain and search lines win. Raises IoFailure."""
+    try:
+        text = Path(path).read_text(errors="replace")
+    except (OSError, ValueError) as error:
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+        raise IoFailure(
+            f'open {path}: {reason}; "ipam.resolvConf" has to name a readable file', "in the form of resolv.conf(5)"
+        ) from error
+    nameservers: list[str] = []
+    options: list[str] = []
+    search: list[str] = []
+    domain = ""
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 2 or words[0][0] in "#;":  # noqa: PLR2004 - a keyword and a value
+            continue
+        if words[0] == "nameserver":
+            nameservers.append(words[1])
+        elif words[0] == "domain":
+            domain = words[1]
+        elif words[0] == "search":
+            search = words[1:]
+        elif words[0] == "options":
+            options += words[1:]
+    return Dns(tuple(nameservers), domain, tuple(search), tuple(options))

@@ -1,0 +1,136 @@
+"""Which source serves an ``ipam.type``: this process, or the executable of that name in CNI_PATH."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.addresses import BUILT_IN, HOST_LOCAL, POOL, STATIC, IpamConfig
+from conf.errors import InvalidNetworkConfig, IpamPluginMissing
+from conf.ipam import read_ipam
+from conf.versions import FORMS
+from ipam.ranges import range_sets
+from ipam.source import DatabasePool, DirectoryPool, Layer2, Source, Static
+from ipam.static import assigned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conf.request import Request
+    from ipam.lease import Attachment
+    from ipam.ranges import RangeSet
+    from ipam.store.sqlite import SqliteStore
+
+
+def source_for(request: Request, store: SqliteStore, executable: str) -> Source:
+    """The source of a valid configuration; ``executable`` is the path that this process was called by.
+
+    Raises InvalidNetworkConfig, InvalidEnvironment or IpamPluginFailure; nothing is touched.
+    """
+    if not request.ipam_type:
+        return Layer2(store)
+    path = _somebody_elses(request.ipam_type, request.environment.path, executable)
+    if path is not None or request.ipam_type not in BUILT_IN:
+        return _delegate(request, path, store)
+    return built_in(request, store)
+
+
+def built_in(request: Request, store: SqliteStore) -> Source:
+    """The source of an ``ipam.type`` that is ours, whatever CNI_PATH holds. Raises as ``source_for``."""
+    config = read_ipam(request)
+    if config.type == STATIC:
+        _require_expressible(request.version, [each.address.version for each in assigned(config)])
+        return Static(store, config)
+    sets = range_sets(config.ranges)
+    _require_expressible(request.version, [each.version for each in sets])
+    if config.type == POOL:
+        return DatabasePool(store, sets, config)
+    return _directory_pool(store, config.data_dir, sets, config)
+
+
+def source_for_release(request: Request, known: Attachment | None, store: SqliteStore, executable: str) -> Source:
+    """What can free an attachment's addresses when the configuration may be broken.
+
+    ``known`` is what ADD recorded. Raises IpamPluginFailure for a name that is no file name.
+    """
+    ipam_type = request.ipam_type or (known.ipam if known else "")
+    if ipam_type in {"", POOL, STATIC}:
+        return Layer2(store)
+    path = _somebody_elses(ipam_type, request.environment.path, executable)
+    if path is not None or ipam_type != HOST_LOCAL:
+        return _delegate(request, path, store)
+    return _directory_pool(store, data_dir(request, known), (), IpamConfig(ipam_type))
+
+
+def source_of_record(known: Attachment, request: Request, store: SqliteStore, executable: str) -> Source:
+    """What can free an attachment's addresses by its record alone, for GC.
+
+    Those of another executable are freed by that executable's own GC; here they are only forgotten.
+    """
+    path = _somebody_elses(known.ipam, request.environment.path, executable)
+    if known.ipam == HOST_LOCAL and path is None:
+        return _directory_pool(store, known.ipam_dir, (), IpamConfig(HOST_LOCAL))
+    return Layer2(store)
+
+
+def data_dir(request: Request, known: Attachment | None = None) -> str:
+    """The directory of the host-local role as far as configuration and record tell."""
+    configured = next((value for key, value in request.ipam.items() if key.lower() == "datadir"), None)
+    if isinstance(configured, str) and configured:
+        return configured
+    return (known.ipam_dir if known else "") or IpamConfig.data_dir
+
+
+def _somebody_elses(ipam_type: str, directories: Sequence[str], executable: str) -> str | None:
+    """The path of an executable of that name which is not this one; None where this process is to serve it."""
+    if ipam_type in {"", POOL}:
+        return None
+    path = find_in_path(ipam_type, directories)
+    if path is None or _is_same(path, executable):
+        return None
+    return path
+
+
+def _is_same(path: str, executable: str) -> bool:
+    try:
+        return Path(path).samefile(executable)
+    except OSError:  # we are no longer where we were called: an upgrade is under way, and the other name may be ours too
+        return Path(path).resolve().name == Path(executable).resolve().name
+
+
+def _directory_pool(store: SqliteStore, directory: str, sets: tuple[RangeSet, ...], config: IpamConfig) -> Source:
+    from ipam.store.files import FilesStore  # noqa: PLC0415 - no need of it for the other sources
+
+    return DirectoryPool(store, FilesStore(directory), sets, config)
+
+
+def _delegate(request: Request, path: str | None, store: SqliteStore) -> Source:
+    from ipam.delegate import Delegate  # noqa: PLC0415 - subprocess takes 10 ms to import
+
+    return Delegate(request, path, store)
+
+
+def find_in_path(plugin: str, directories: Sequence[str]) -> str | None:
+    """The plugin's file in the first directory that has it; None if none has. Raises IpamPluginMissing."""
+    if "/" in plugin or "\0" in plugin:
+        raise IpamPluginMissing(
+            f'invalid plugin name: {plugin}; "ipam.type" is the name of a file in CNI_PATH, without a directory', ""
+        )
+    for directory in directories:
+        candidate = Path(directory, plugin)
+        try:
+            if stat.S_ISREG(candidate.stat().st_mode):
+                return str(candidate)
+        except OSError:  # not there, or not for us to see: the next directory may have it
+            continue
+    return None
+
+
+def _require_expressible(version: str, families: list[int]) -> None:
+    if FORMS[version] == "ip4-ip6" and any(families.count(family) > 1 for family in families):
+        raise InvalidNetworkConfig(
+            f"CNI version {version} does not support more than 1 address per family; "
+            'raise "cniVersion", or give one address of each family',
+            "results of 0.1.0 and 0.2.0 hold one ip4 and one ip6",
+        )

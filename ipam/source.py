@@ -1,0 +1,215 @@
+"""Where an attachment's addresses come from: one interface over the pool, the host-local directory, static and none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from conf.errors import CniError, Unavailable
+from ipam import pool, static
+from ipam.lease import Assignment
+from ipam.resolv_conf import read_resolv_conf
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from netaddr import IPAddress
+
+    from conf.addresses import Dns, IpamConfig
+    from ipam.lease import Attachment, Owner
+    from ipam.ranges import RangeSet
+    from ipam.store import Transaction
+    from ipam.store.files import FilesStore
+    from ipam.store.sqlite import SqliteStore
+
+
+class Source(Protocol):
+    """One way to serve ``ipam.type``. All but ``acquire`` may be called again without harm."""
+
+    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
+        """Record the attachment and give it addresses; ``replace`` frees first what the owner holds.
+
+        Leaves nothing behind when it raises.
+        """
+
+    def release(self, owner: Owner) -> None:
+        """Free what the owner holds and forget it."""
+
+    def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:
+        """Raise CheckFailure unless the owner still holds these addresses."""
+
+    def status(self, network: str) -> None:
+        """Raise Unavailable where the next ``acquire`` would fail."""
+
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+        """Free what is held by none of these (container id, ifname); None: nothing is known to be invalid."""
+
+
+class Layer2:
+    """No addresses: the attachment is recorded, for GC, and that is all."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:  # noqa: ARG002 - nothing to replace
+        """Record the attachment."""
+        with self._store.transaction(attachment.owner.network) as tx:
+            pool.void_earlier_boot(tx, tx)
+            tx.record(attachment)
+        return Assignment()
+
+    def release(self, owner: Owner) -> None:
+        """Forget the attachment, with all that the database holds for it."""
+        with self._store.transaction(owner.network) as tx:
+            tx.forget(owner)
+
+    def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:
+        """Nothing was given."""
+
+    def status(self, network: str) -> None:
+        """Raise Unavailable where the database cannot be used."""
+        _require_store(self._store, network)
+
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+        """Forget attachments that are not valid, and with them their leases."""
+        if valid is not None:
+            forget_invalid(self._store, network, valid)
+
+
+class Static(Layer2):
+    """The addresses of the configuration."""
+
+    def __init__(self, store: SqliteStore, config: IpamConfig) -> None:
+        super().__init__(store)
+        self._config = config
+
+    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
+        """Record the attachment; its addresses are given already."""
+        super().acquire(attachment, replace=replace)
+        return Assignment(static.assigned(self._config), self._config.routes, self._config.dns)
+
+    def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:  # noqa: ARG002 - nobody holds a static address
+        """Raise CheckFailure where the configured addresses are not those of ADD."""
+        static.check(self._config, addresses)
+
+
+class DatabasePool(Layer2):
+    """The built-in pool: leases and attachments in one database, one transaction per verb."""
+
+    def __init__(self, store: SqliteStore, range_sets: tuple[RangeSet, ...], config: IpamConfig) -> None:
+        super().__init__(store)
+        self._range_sets = range_sets
+        self._config = config
+
+    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
+        """One address of each range set."""
+        dns = _dns(self._config)
+        with self._store.transaction(attachment.owner.network) as tx:
+            pool.void_earlier_boot(tx, tx)
+            if replace:
+                tx.forget(attachment.owner)
+            addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=False)
+            tx.record(attachment)
+        return Assignment(addresses, self._config.routes, dns)
+
+    def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:
+        """Raise CheckFailure unless these addresses are leased to the owner."""
+        with self._store.transaction(owner.network) as tx:
+            pool.check(tx, owner, addresses)
+
+    def status(self, network: str) -> None:
+        """Raise Unavailable for a database that cannot be used and for an exhausted range set."""
+        _require_store(self._store, network)
+        with self._store.transaction(network) as tx:
+            pool.void_earlier_boot(tx, tx)
+            _require_free(tx, self._range_sets)
+
+
+class DirectoryPool(Layer2):
+    """The host-local role: leases in its directory, attachments in the database."""
+
+    def __init__(
+        self, store: SqliteStore, files: FilesStore, range_sets: tuple[RangeSet, ...], config: IpamConfig
+    ) -> None:
+        super().__init__(store)
+        self._files = files
+        self._range_sets = range_sets
+        self._config = config
+
+    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
+        """One address of each range set.
+
+        The attachment is recorded first: a process that dies between the two leaves a record that leads to the lease.
+        """
+        dns = _dns(self._config)
+        owner = attachment.owner
+        with self._store.transaction(owner.network) as register:
+            gone = [each for each in register.earlier_boot() if each.ipam_dir == attachment.ipam_dir]
+            register.record(attachment)
+        try:
+            with self._files.transaction(owner.network) as tx:
+                for each in gone:
+                    tx.release(each.owner)
+                addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=replace)
+        except BaseException:
+            super().release(owner)
+            raise
+        if gone:
+            with self._store.transaction(owner.network) as register:
+                for each in gone:
+                    register.forget(each.owner)
+        return Assignment(addresses, self._config.routes, dns)
+
+    def release(self, owner: Owner) -> None:
+        """Free the owner's files, then forget it."""
+        with self._files.transaction(owner.network) as tx:
+            tx.release(owner)
+        super().release(owner)
+
+    def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:
+        """Raise CheckFailure unless the owner's files are there."""
+        with self._files.transaction(owner.network) as tx:
+            pool.check(tx, owner, addresses)
+
+    def status(self, network: str) -> None:
+        """Raise Unavailable for a directory that cannot be used and for an exhausted range set."""
+        _require_store(self._store, network)
+        _require_store(self._files, network)
+        with self._files.transaction(network) as tx:
+            _require_free(tx, self._range_sets)
+
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+        """Free what is not valid in the directory, whichever program put it there."""
+        if valid is not None:
+            with self._files.transaction(network) as tx:
+                pool.sweep(tx, valid)
+            forget_invalid(self._store, network, valid)
+
+
+def forget_invalid(store: SqliteStore, network: str, valid: Collection[tuple[str, str]]) -> None:
+    """Forget the network's attachments that are none of these (container id, ifname)."""
+    with store.transaction(network) as tx:
+        for attachment in tx.attachments():
+            if (attachment.owner.container_id, attachment.owner.ifname) not in valid:
+                tx.forget(attachment.owner)
+
+
+def _dns(config: IpamConfig) -> Dns:
+    """The settings of ``ipam.dns``, with those of ``ipam.resolvConf`` behind them."""
+    return config.dns.merged(read_resolv_conf(config.resolv_conf)) if config.resolv_conf else config.dns
+
+
+def _require_store(store: SqliteStore | FilesStore, network: str) -> None:
+    try:
+        store.probe(network)
+    except CniError as error:
+        raise Unavailable(error.msg, error.details) from error
+
+
+def _require_free(tx: Transaction, range_sets: Sequence[RangeSet]) -> None:
+    for range_set in range_sets:
+        if tx.next_free(range_set) is None:
+            raise Unavailable(
+                f"no IP addresses available in range set: {range_set.key}; "
+                "widen the range, or let GC free what no container uses",
+                f"all {range_set.capacity} addresses are given",
+            )

@@ -1,0 +1,244 @@
+"""One transaction on the lease database: who holds what, and which address comes next.
+
+The order is round robin over the addresses that were never given, from the one given last; when none is left, the
+address that was released longest ago. Each step costs a fixed number of index probes, so the price of a lease does not
+grow with their number.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from netaddr import IPAddress
+
+from ipam.lease import Attachment, Owner
+from ipam.store.schema import ELSEWHERE, address_of, blob_of
+
+if TYPE_CHECKING:
+    from ipam.ranges import Interval, RangeSet
+    from ipam.store.sqlite import Connection
+
+REST: Final = 65_536
+"""How many released addresses of a pool may rest before they are given again, never-given ones or not.
+
+In an IPv6 /64 the never-given addresses do not run out: without a limit the queue would grow for ever.
+"""
+
+CIRCUMSTANCES: Final = (
+    "netns", "netns_id", "device", "ipam", "ipam_dir", "boot_id", "created", "pod_namespace", "pod_name"
+)  # fmt: skip
+"""What is remembered about an owner: columns and fields of the same names."""
+
+COLUMNS: Final = ", ".join(("container_id", "ifname", *CIRCUMSTANCES))
+MARKS: Final = ", ".join("?" * (2 + len(CIRCUMSTANCES)))
+circumstances_of: Final = attrgetter(*CIRCUMSTANCES)
+
+FIND: Final = f"SELECT {COLUMNS} FROM attachment WHERE network = ? AND "  # noqa: S608 - constants only
+INSERT: Final = f"INSERT INTO attachment (network, {COLUMNS}) VALUES (?, {MARKS})"  # noqa: S608 - constants only
+UPDATE: Final = f"UPDATE attachment SET ({COLUMNS}) = ({MARKS}) WHERE id = ?"  # noqa: S608 - constants only
+
+
+class SqliteTransaction:
+    """Leases and attachments of one network; implements ``Transaction`` and ``Register``."""
+
+    def __init__(self, connection: Connection, network: str, boot_id: str) -> None:
+        self._run = connection.execute
+        self._name = network
+        self._boot_id = boot_id
+        self._id = self._number("SELECT id FROM network WHERE name = ?", network)
+
+    # Leases
+
+    def leases(self, owner: Owner) -> list[IPAddress]:
+        """Every address that the owner holds, in address order."""
+        return [address_of(blob) for blob, _ in self._held(self._attachment_id(owner))]
+
+    def holder(self, address: IPAddress) -> Owner | None:
+        """Who holds the address, None if it is free."""
+        row = self._run(
+            "SELECT container_id, ifname FROM lease JOIN attachment ON attachment.id = lease.attachment"
+            " WHERE lease.network = ? AND address = ?",
+            (self._id, blob_of(address)),
+        ).fetchone()
+        return Owner(self._name, *row) if row else None
+
+    def owners(self) -> list[Owner]:
+        """Every owner that holds an address."""
+        rows = self._run(
+            "SELECT container_id, ifname FROM attachment"
+            " WHERE network = ? AND EXISTS (SELECT 1 FROM lease WHERE attachment = attachment.id) ORDER BY id",
+            (self._id,),
+        )
+        return [Owner(self._name, *row) for row in rows]
+
+    def next_free(self, range_set: RangeSet) -> IPAddress | None:
+        """The next address of the set, None only if every one is leased."""
+        row = self._run(
+            "SELECT id, last FROM pool WHERE network = ? AND ranges = ?", (self._id, range_set.key)
+        ).fetchone()
+        pool, last = row or (None, None)
+        if pool is not None and self._resting(pool) > REST and (address := self._oldest(pool, range_set)):
+            return address
+        for interval in range_set.intervals(address_of(last) if last else None):
+            if address := self._never_given(interval, range_set.version):
+                return address
+        return (self._oldest(pool, range_set) if pool is not None else None) or self._released_anywhere(range_set)
+
+    def prepare(self) -> None:
+        """Give the network its number."""
+        self._network()
+
+    def reserve(self, address: IPAddress, attachment: Attachment, range_set: RangeSet) -> None:
+        """Give the address to the attachment, which is recorded if it is not known from this boot."""
+        blob = blob_of(address)
+        network = self._network()
+        pool = self._number("SELECT id FROM pool WHERE network = ? AND ranges = ?", network, range_set.key)
+        if pool is None:
+            pool = self._run(
+                "INSERT INTO pool (network, ranges, last) VALUES (?, ?, ?)", (network, range_set.key, blob)
+            ).lastrowid
+        else:
+            self._run("UPDATE pool SET last = ? WHERE id = ?", (blob, pool))
+        owner = attachment.owner
+        known = self._run(
+            "SELECT id, boot_id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
+            (network, owner.container_id, owner.ifname),
+        ).fetchone()
+        holder = known[0] if known and known[1] == attachment.boot_id else self._record(attachment)
+        self._run("INSERT INTO lease VALUES (?, ?, ?, ?)", (network, blob, holder, pool))
+        if not self._run("DELETE FROM released WHERE network = ? AND address = ?", (network, blob)).rowcount:
+            self._mark(network, blob)
+
+    def release(self, owner: Owner) -> list[IPAddress]:
+        """Free all that the owner holds; it queues behind what was released before."""
+        holder = self._attachment_id(owner)
+        held = self._held(holder)
+        for blob, pool in held:
+            self._run(
+                "INSERT INTO released VALUES (?1, ?2, ?3,"
+                " (SELECT coalesce(max(seq), 0) + 1 FROM released WHERE pool = ?3))",
+                (self._id, blob, pool),
+            )
+        if held:
+            self._run("DELETE FROM lease WHERE attachment = ?", (holder,))
+        return [address_of(blob) for blob, _ in held]
+
+    # Attachments
+
+    def record(self, attachment: Attachment) -> None:
+        """Remember the attachment in place of what was known about its owner."""
+        self._record(attachment)
+
+    def attachment(self, owner: Owner) -> Attachment | None:
+        """What is remembered about the owner, None if nothing is."""
+        found = self._attachments("container_id = ? AND ifname = ?", owner.container_id, owner.ifname)
+        return found[0] if found else None
+
+    def attachments(self) -> list[Attachment]:
+        """Every attachment of this network, oldest record first."""
+        return self._attachments("1 ORDER BY id")
+
+    def forget(self, owner: Owner) -> None:
+        """Forget the owner, with the addresses that it still holds."""
+        self.release(owner)
+        self._run("DELETE FROM attachment WHERE id = ?", (self._attachment_id(owner),))
+
+    def earlier_boot(self) -> list[Attachment]:
+        """The attachments of any boot but this one: two index probes when there are none."""
+        return self._attachments("boot_id < ?", self._boot_id) + self._attachments("boot_id > ?", self._boot_id)
+
+    # Behind the scenes
+
+    def _record(self, attachment: Attachment) -> int | None:
+        owner, network = attachment.owner, self._network()
+        values = (owner.container_id, owner.ifname, *circumstances_of(attachment))
+        known = self._attachment_id(owner)
+        if known is not None:
+            self._run(UPDATE, (*values, known))
+            return known
+        return self._run(INSERT, (network, *values)).lastrowid
+
+    def _never_given(self, interval: Interval, version: int) -> IPAddress | None:
+        first, last = (blob_of(IPAddress(end, version)) for end in interval)
+        row = self._run(
+            "SELECT last FROM used WHERE network = ? AND first <= ? ORDER BY first DESC LIMIT 1", (self._id, first)
+        ).fetchone()
+        if row and row[0] >= first:
+            # Runs never touch: the address behind one is not in another.
+            first = _neighbour(row[0])
+        return address_of(first) if first <= last else None
+
+    def _resting(self, pool: int) -> int:
+        low, high = self._run(
+            "SELECT (SELECT min(seq) FROM released WHERE pool = ?1), (SELECT max(seq) FROM released WHERE pool = ?1)",
+            (pool,),
+        ).fetchone()
+        return high - low + 1 if high is not None else 0
+
+    def _oldest(self, pool: int, range_set: RangeSet) -> IPAddress | None:
+        """Take the head of the queue; heads that are excluded by now are filed elsewhere, once, and not met again."""
+        while row := self._run("SELECT address FROM released WHERE pool = ? ORDER BY seq LIMIT 1", (pool,)).fetchone():
+            if range_set.gives(address := address_of(row[0])):
+                return address
+            self._run("UPDATE released SET pool = ? WHERE network = ? AND address = ?", (ELSEWHERE, self._id, row[0]))
+        return None
+
+    def _released_anywhere(self, range_set: RangeSet) -> IPAddress | None:
+        """Find what was released under another configuration of the ranges."""
+        for interval in range_set.intervals():
+            first, last = (blob_of(IPAddress(end, range_set.version)) for end in interval)
+            row = self._run(
+                "SELECT address FROM released WHERE network = ? AND address BETWEEN ? AND ? LIMIT 1",
+                (self._id, first, last),
+            ).fetchone()
+            if row:
+                return address_of(row[0])
+        return None
+
+    def _mark(self, network: int | None, blob: bytes) -> None:
+        """Add the address to ``used`` and join it with the runs on both sides."""
+        first = last = blob
+        below = self._run(
+            "SELECT first, last FROM used WHERE network = ? AND first < ? ORDER BY first DESC LIMIT 1", (network, blob)
+        ).fetchone()
+        if below and _neighbour(below[1]) == blob:
+            first = below[0]
+        behind = _neighbour(blob)
+        above = self._run("SELECT last FROM used WHERE network = ? AND first = ?", (network, behind)).fetchone()
+        if above:
+            last = above[0]
+            self._run("DELETE FROM used WHERE network = ? AND first = ?", (network, behind))
+        self._run("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (network, first, last))
+
+    def _network(self) -> int | None:
+        """Return the network's number, which a network gets with its first lease or attachment."""
+        if self._id is None:
+            self._id = self._run("INSERT INTO network (name) VALUES (?)", (self._name,)).lastrowid
+        return self._id
+
+    def _attachment_id(self, owner: Owner) -> int | None:
+        return self._number(
+            "SELECT id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
+            self._id,
+            owner.container_id,
+            owner.ifname,
+        )
+
+    def _held(self, attachment: int | None) -> list[tuple[bytes, int]]:
+        return self._run(
+            "SELECT address, pool FROM lease WHERE attachment = ? ORDER BY address", (attachment,)
+        ).fetchall()
+
+    def _attachments(self, condition: str, *values: str) -> list[Attachment]:
+        rows = self._run(FIND + condition, (self._id, *values))
+        return [Attachment(Owner(self._name, *row[:2]), *row[2:]) for row in rows]
+
+    def _number(self, statement: str, *values: str | int | None) -> int | None:
+        row = self._run(statement, values).fetchone()
+        return int(row[0]) if row else None
+
+
+def _neighbour(blob: bytes) -> bytes:
+    """Return the next higher address."""
+    return (int.from_bytes(blob) + 1).to_bytes(16)

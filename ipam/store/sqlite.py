@@ -1,0 +1,202 @@
+"""The default store: one SQLite database for all networks of the node, ``leases.db`` in the state directory."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
+from ipam.store import schema
+from ipam.store.flock import lock
+from ipam.store.leases import SqliteTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Connection = sqlite3.Connection
+
+LONG_LOG: Final = 512 * 1024
+"""Bytes of log after which a transaction moves it into the database: about twenty transactions."""
+
+BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+STATE_DIR: Final = "check the state_dir of the settings"
+RESET: Final = "stop what runs on its networks, move {files} away, start again; the next ADD makes a new one"
+CURES: Final = {
+    sqlite3.SQLITE_CORRUPT: RESET,
+    sqlite3.SQLITE_NOTADB: RESET,
+    sqlite3.SQLITE_FULL: "the disk is full: make room",
+    sqlite3.SQLITE_READONLY: "it cannot be written: check its mode and its file system",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
+    sqlite3.SQLITE_IOERR: "the disk answers with errors: see the kernel's log",
+}
+
+
+class SqliteStore:
+    """Leases and attachments in ``<state_dir>/leases.db``, which is made when it is first needed.
+
+    The store may be kept and shared by threads; each thread gets a connection of its own, opened once. It must not be
+    used on both sides of a fork. ``boot_id`` tells this boot from others; ``wait`` is how many seconds a transaction
+    waits for others to end.
+    """
+
+    def __init__(self, state_dir: str, boot_id: str, *, wait: float = 30.0) -> None:
+        self._directory = os.fspath(state_dir)
+        self._path = os.path.join(self._directory, "leases.db")
+        self._boot_id = boot_id
+        self._wait = wait
+        self._mine = threading.local()
+
+    @contextmanager
+    def transaction(self, network: str) -> Iterator[SqliteTransaction]:
+        """Begin an exclusive transaction on the network (in fact on all of them)."""
+        with self._exclusive() as connection:
+            yield SqliteTransaction(connection, network, self._boot_id)
+
+    def probe(self, network: str) -> None:
+        """Raise what the next transaction would raise."""
+        with self.transaction(network):
+            pass
+
+    def networks(self) -> list[str]:
+        """Return the names of the networks that have attachments, in alphabetical order."""
+        with self._exclusive() as connection:
+            rows = connection.execute(
+                "SELECT name FROM network WHERE id IN (SELECT network FROM attachment) ORDER BY name"
+            )
+            return [name for (name,) in rows]
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[Connection]:
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            self._trim(connection)
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def _connection(self) -> Connection:
+        """Return this thread's connection to the file that has the path now: an operator may have put another there."""
+        status = self._look()
+        file = (status.st_dev, status.st_ino) if status else None
+        if file is None or getattr(self._mine, "file", None) != file:
+            self._mine.connection = self._open()
+            status = os.stat(self._path)
+            self._mine.file = (status.st_dev, status.st_ino)
+        connection: Connection = self._mine.connection
+        return connection
+
+    def _look(self) -> os.stat_result | None:
+        """Return the file's status, None if it is not there; what only damage leaves behind raises StoreFailure.
+
+        SQLite itself takes an empty or missing file for a new database, and throws its log away.
+        """
+        status = self._status()
+        if status is None or status.st_size == 0:
+            logged = os.path.exists(f"{self._path}-wal")
+            # Asked again: a maker writes the database before the log, and may have done both in between.
+            status = self._status()
+            if logged and (status is None or status.st_size == 0):
+                text = "it is missing" if status is None else "it is empty"
+                raise self._failure(f"{text} and its log {self._path}-wal is there", RESET)
+        return status
+
+    def _status(self) -> os.stat_result | None:
+        try:
+            return os.stat(self._path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failure(str(error), STATE_DIR) from error
+
+    def _open(self) -> Connection:
+        status = self._look()
+        if status and status.st_size:
+            connection = self._connect()
+            if self._complete(connection):
+                return connection
+        try:
+            return self._create()
+        except OSError as error:
+            raise self._failure(str(error), STATE_DIR) from error
+
+    def _create(self) -> Connection:
+        """Make the database, or complete one whose maker was killed; one process at a time, the others find it done."""
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            lock(directory, self._wait, self._directory)
+            if self._look() is None:
+                # Not left to SQLite, which makes its files readable for all; log and index follow the database's mode.
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            connection = self._connect()
+            if not self._complete(connection):
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                if mode != "wal":
+                    raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in schema.STATEMENTS:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+        finally:
+            os.close(directory)
+        return connection
+
+    def _connect(self) -> Connection:
+        name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        connection = sqlite3.connect(f"file:{name}?mode=rw", uri=True, timeout=self._wait, isolation_level=None)
+        if sys.version_info >= (3, 12):
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)  # see _trim
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _complete(self, connection: Connection) -> bool:
+        """Tell a finished database from one without anything in it; raises when it is neither."""
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if (application, version) == (schema.APPLICATION_ID, schema.VERSION):
+            return True
+        if application == schema.APPLICATION_ID and version > schema.VERSION:
+            text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
+            raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it")
+        if application or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise self._failure(f"it belongs to another program (application_id {application:#x})", RESET)
+        return False
+
+    def _trim(self, connection: Connection) -> None:
+        """Move a long log into the database; where others are busy with either, their own transactions will.
+
+        What happens to the log is decided here and not by SQLite's defaults. Its last close would move the log, sync
+        twice and remove two files in every single process: 2 ms on a fast disk, 20 ms on a slow one. But without
+        that, each process that finds the database unopened reads the log to its end (3 us for each page of 4 KiB) and
+        no longer knows which part of it was moved, so that its automatic checkpoints repeat themselves and the log
+        only grows. So: leave the connection open, end the process, and empty the log at a length that is read in
+        less than half a millisecond.
+        """
+        # The lease is committed: neither another's lock nor a full disk may make the verb fail now.
+        with suppress(sqlite3.Error, OSError):
+            if os.stat(f"{self._path}-wal").st_size < LONG_LOG:
+                return
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute(f"PRAGMA busy_timeout = {round(self._wait * 1000)}")
+
+    def _explained(self, error: sqlite3.Error) -> CniError:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in BUSY:
+            return TryAgain(f"the lease database {self._path} has been busy for {self._wait:g} s; call again")
+        self._mine.file = None
+        return self._failure(str(error), CURES.get(code, "see the log"))
+
+    def _failure(self, what: str, cure: str) -> StoreFailure:
+        files = f"{self._path} and its -wal and -shm files"
+        return StoreFailure(f"lease database {self._path}: {what}; {cure.format(files=files)}")

@@ -1,0 +1,118 @@
+"""One call: environment and stdin → the bytes for stdout and the exit status. Nothing raised gets past here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from conf import versions
+from conf.document import decode_object, read_document, stated_version
+from conf.environment import read_environment
+from conf.errors import CniError, InternalError, IoFailure
+from conf.keys import fold_keys
+from plugin.result import render_error, render_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conf.document import Document
+    from conf.environment import Environment
+    from plugin.node import Node
+
+IPAM_ROLES = {"host-local", "static"}
+
+
+def dispatch(
+    variables: Mapping[str, str],
+    read_stdin: Callable[[], bytes],
+    deliver: Callable[[bytes], None],
+    executable: str,
+    terminated: Callable[[], bool],
+) -> int:
+    """Serve one call and return the exit status.
+
+    ``deliver`` takes the answer, once; where it raises OSError an ADD is undone. ``executable`` is the path that we
+    were called by, its last part our role. VERSION and malformed input are answered before anything heavy is imported.
+    """
+    version = versions.LATEST
+    try:
+        environment = read_environment(variables)
+        stdin = _read(read_stdin)
+        if environment.command == "VERSION":
+            deliver(render_versions(_version_asked(stdin)))
+            return 0
+        version = _version_for_errors(stdin)
+        document = read_document(stdin, environment.command)
+        _serve(environment, document, deliver, executable, terminated)
+    except CniError as error:
+        return _deliver_error(error, version, deliver)
+    except Exception as error:  # the answer has to be JSON, whatever happened
+        _log_traceback()
+        bug = InternalError(
+            f"internal error: {type(error).__name__}: {error}; report it with the log", "the log has the traceback"
+        )
+        return _deliver_error(bug, version, deliver)
+    return 0
+
+
+def _serve(
+    environment: Environment,
+    document: Document,
+    deliver: Callable[[bytes], None],
+    executable: str,
+    terminated: Callable[[], bool],
+) -> None:
+    # Imported here: what has come this far is well-formed, and worth pydantic and pyroute2.
+    from plugin import log as logging_set_up  # noqa: PLC0415
+    from plugin.node import Node, read_settings  # noqa: PLC0415
+    from plugin.route import route  # noqa: PLC0415
+
+    settings = read_settings(environment.variables)
+    logging_set_up.set_up(settings, environment.command, environment.container_id, environment.ifname)
+    route(environment, document, Node(settings, executable, terminated), deliver)
+
+
+def is_ipam_role(document: Document, executable: str) -> bool:
+    """Whether another main plugin calls us for addresses: by our name as role, or as its ``ipam.type``."""
+    called_as = os.path.basename(executable)
+    values, _ = fold_keys(document.values, ["type", "ipam"])
+    ipam = values.get("ipam")
+    ipam_type = fold_keys(ipam, ["type"])[0].get("type") if isinstance(ipam, dict) else None
+    return called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
+
+
+def _read(read_stdin: Callable[[], bytes]) -> bytes:
+    try:
+        return read_stdin()
+    except OSError as error:
+        raise IoFailure(f"error reading from stdin: {error}", "the runtime has to write the network configuration") from error
+
+
+def _version_asked(stdin: bytes) -> str:
+    """VERSION echoes the version that it is asked in; a runtime may also send nothing, and is not failed for it."""
+    try:
+        return fold_keys(decode_object(stdin), ["cniVersion"])[0].get("cniVersion") or versions.LATEST
+    except CniError:
+        return versions.LATEST
+
+
+def _version_for_errors(stdin: bytes) -> str:
+    try:
+        return stated_version(decode_object(stdin))
+    except CniError:
+        return versions.LATEST
+
+
+def _log_traceback() -> None:
+    import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
+
+    logging.getLogger(__name__).exception("this is a bug")
+
+
+def _deliver_error(error: CniError, version: str, deliver: Callable[[bytes], None]) -> int:
+    try:
+        deliver(render_error(error, version))
+    except OSError as failure:
+        print(f"the answer could not be written: {failure}; it was: {error}", file=sys.stderr)  # noqa: T201
+    return 1

@@ -1,0 +1,1 @@
+"""The kernel: namespaces, rtnetlink, the macvlan device and its addresses."""

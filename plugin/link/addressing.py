@@ -1,0 +1,152 @@
+"""Addresses, routes and what goes with them on one interface inside a container."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
+from plugin.link import messages, sysctl
+from plugin.link.netlink import KernelRefusal, Netlink
+
+if TYPE_CHECKING:
+    from conf.addresses import Route
+    from ipam.lease import AssignedAddress
+    from plugin.link.messages import Link, LinkAddress
+    from plugin.link.netns import Namespace
+
+log = logging.getLogger(__name__)
+
+# RFC 4862 5.4.2: up to 1 s of random delay, then 1 s for each of dad_transmits (1) probes
+DAD_SECONDS = 10.0
+DAD_POLL_SECONDS = 0.25
+
+
+def bring_up(container: Netlink, link: Link) -> None:
+    """Bring an interface without addresses up."""
+    _send(container, link, [(f'failed to set "{link.name}" UP', messages.set_up(link.index))])
+
+
+def apply(
+    container: Netlink, namespace: Namespace, link: Link, addresses: tuple[AssignedAddress, ...], routes: list[Route]
+) -> None:
+    """Give the addresses, bring the link up and add the routes, in one conversation; then await IPv6 DAD.
+
+    The link is down before: sysctls have to be in force when it comes up, and the kernel announces by gratuitous ARP
+    and unsolicited NA what the link has at that moment. The caller removes the link if this raises AddressFailure,
+    DuplicateAddress, MasterUnusable or TryAgain.
+    """
+    ipv6 = any(a.address.version == 6 for a in addresses)  # noqa: PLR2004 - the version of the protocol
+    with ExitStack() as undo, ExitStack() as sockets:
+        with namespace.entered():
+            _set_sysctls(namespace, link.name, ipv6=ipv6, undo=undo)
+            changes = sockets.enter_context(Netlink()) if ipv6 else None
+        if changes is not None:
+            changes.subscribe_ipv6_addresses()
+        labelled = [
+            (f'failed to add IP addr {a.address} to "{link.name}"', messages.add_address(link.index, a.address))
+            for a in addresses
+        ]
+        labelled.append((f'failed to set "{link.name}" UP', messages.set_up(link.index)))
+        labelled += [(_route_label(route, link), messages.add_route(link.index, route)) for route in routes]
+        _send(container, link, labelled)
+        if changes is not None:
+            _await_dad(container, changes, link, {str(a.address) for a in addresses})
+        undo.pop_all()
+
+
+def with_gateways(routes: tuple[Route, ...], addresses: tuple[AssignedAddress, ...]) -> list[Route]:
+    """The routes with the next hop of the first address of their family that has a gateway, where they have none."""
+    first: dict[int, AssignedAddress] = {}
+    for address in addresses:
+        if address.gateway is not None:
+            first.setdefault(address.address.version, address)
+    return [
+        replace(route, gw=first[route.dst.version].gateway) if route.gw is None and route.dst.version in first else route
+        for route in routes
+    ]
+
+
+def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Message]]) -> None:
+    try:
+        container.send(*(message for _, message in labelled))
+    except KernelRefusal as refusal:
+        label, message = labelled[refusal.position]
+        if refusal.errno == errno.EBUSY and message.type == messages.RTM_SETLINK:
+            raise MasterUnusable(
+                f"{label}: {refusal}: the MAC address {link.mac} is in use on the same master; "
+                'choose another "mac" or leave it out',
+                f"macvlan children of one master need different MAC addresses; interface index {link.index}",
+            ) from refusal
+        raise AddressFailure(f"{label}: {refusal}", f"in the container, interface index {link.index}") from refusal
+
+
+def _route_label(route: Route, link: Link) -> str:
+    via = f" via {route.gw}" if route.gw else ""
+    return f"failed to add route '{route.dst}{via} dev {link.name}'"
+
+
+def _set_sysctls(namespace: Namespace, ifname: str, *, ipv6: bool, undo: ExitStack) -> None:
+    """What has to be in force before the link comes up. The thread is in the container's namespace."""
+    for family, key in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
+        try:
+            sysctl.write(family, ifname, key, "1")
+        except OSError as error:  # a read-only /proc or a kernel without IPv6: the address works all the same
+            log.info("%s of %s not set: %s", key, ifname, error)
+    if not ipv6:
+        return
+    try:
+        if sysctl.write("ipv6", "lo", "disable_ipv6", "0") is not None:
+            undo.callback(_restore, namespace, "lo", "disable_ipv6", "1")
+        sysctl.write("ipv6", ifname, "disable_ipv6", "0")
+        sysctl.write("ipv6", ifname, "keep_addr_on_down", "1")
+    except OSError as error:
+        raise AddressFailure(
+            f'failed to enable IPv6 on "{ifname}": {error}; give the container a writable /proc/sys/net/ipv6, '
+            "or no IPv6 address",
+            str(error.filename),
+        ) from error
+
+
+def _restore(namespace: Namespace, ifname: str, key: str, value: str) -> None:
+    with namespace.entered():
+        sysctl.write("ipv6", ifname, key, value)
+
+
+def _await_dad(container: Netlink, changes: Netlink, link: Link, wanted: set[str]) -> None:
+    """Return when duplicate address detection (RFC 4862 5.4) is over for the wanted addresses.
+
+    Without carrier the kernel puts detection off until there is one: then there is nothing to wait for.
+    """
+    deadline = time.monotonic() + DAD_SECONDS
+    while True:
+        found = [a for a in container.addresses(link.index, messages.AF_INET6) if str(a.address) in wanted]
+        for address in found:
+            if address.dad_failed:
+                raise DuplicateAddress(
+                    f'failed to settle addresses for "{link.name}": link {link.name} has address {address.address.ip} '
+                    "in DADFAILED state; find the host that uses it, or exclude the address from the range",
+                    "IPv6 duplicate address detection (RFC 4862) had an answer",
+                )
+        if not any(address.tentative for address in found) or not _has_carrier(container, link):
+            return
+        if time.monotonic() > deadline:
+            raise TryAgain(
+                f'failed to settle addresses for "{link.name}": {_names(found)} still tentative after {DAD_SECONDS:.0f} s; '
+                "try again, or lower the sysctl dad_transmits",
+                "IPv6 duplicate address detection (RFC 4862) did not end",
+            )
+        changes.wait(DAD_POLL_SECONDS)
+
+
+def _has_carrier(container: Netlink, link: Link) -> bool:
+    now = container.link(index=link.index)
+    return now is not None and now.carrier
+
+
+def _names(addresses: list[LinkAddress]) -> str:
+    return ", ".join(str(address.address.ip) for address in addresses if address.tentative)

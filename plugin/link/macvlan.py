@@ -1,0 +1,170 @@
+"""One macvlan: find its parent, make it, find it again, remove it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conf.errors import InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
+from plugin.link import messages
+from plugin.link.messages import AF_INET, AF_INET6, Link, MacvlanAttributes
+from plugin.link.netlink import KernelRefusal
+
+if TYPE_CHECKING:
+    from conf.network import LinkConfig
+    from plugin.link.netlink import Netlink
+    from plugin.link.netns import Namespace
+
+KIND = "macvlan"
+PARENT_KINDS = {"macvlan", "macvtap"}  # the kernel puts a child of these on their own parent
+MAX_CANDIDATES = 12
+MAX_ALIAS = messages.MAX_IFALIAS
+
+
+def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
+    """The parent that the configuration names, or that of the default route; fit for the wanted child.
+
+    ``where`` says in messages whose interfaces were searched. Raises MasterNotFound, MasterUnusable or
+    InvalidNetworkConfig.
+    """
+    if wanted.master:
+        master = netlink.link(wanted.master)
+        if master is None:
+            raise MasterNotFound(
+                f'failed to lookup master "{wanted.master}": Link not found; {_candidates(netlink)}',
+                f'"master" has to name an Ethernet interface {where}',
+            )
+    else:
+        master = _default_route_link(netlink, where)
+    _require_usable(master, wanted)
+    if not 0 <= wanted.mtu <= master.mtu:
+        raise InvalidNetworkConfig(
+            f'invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; lower "mtu" or raise that of {master.name}',
+            f'"mtu" is {wanted.mtu}, master is "{master.name}"',
+        )
+    return master
+
+
+def create(
+    host: Netlink, container: Netlink, netns: Namespace, wanted: MacvlanAttributes, master: Link, temporary: str
+) -> Link:
+    """Make the child, down, inside the container; ``host`` is the socket that sees the master.
+
+    ``temporary`` is a name that no other call uses. Raises InterfaceExists, MasterUnusable or LinkFailure.
+    """
+    try:
+        host.send(messages.create_macvlan(wanted, netns.descriptor))
+    except KernelRefusal as refusal:
+        if refusal.errno != errno.EEXIST or container.link(wanted.name) is not None:
+            raise _refused(refusal, wanted, master) from refusal
+        _create_renamed(host, container, netns, wanted, master, temporary)
+    link = container.link(wanted.name)
+    if link is None:
+        raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {netns.path}")
+    return link
+
+
+def find(container: Netlink, container_id: str, ifname: str) -> Link | None:
+    """The container's interface, also if its making was interrupted before it had its name."""
+    return container.link(ifname) or container.link(temporary_name(container_id, ifname))
+
+
+def temporary_name(container_id: str, ifname: str) -> str:
+    """The name that a child has for a moment where the kernel compares names in the wrong namespace."""
+    return "cmv" + hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=5).hexdigest()
+
+
+def delete(container: Netlink, index: int) -> None:
+    """Remove a device; one that is gone already is no error. Raises LinkFailure."""
+    try:
+        container.send(messages.delete_link(index))
+    except KernelRefusal as refusal:
+        if refusal.errno != errno.ENODEV:
+            raise LinkFailure(f"failed to delete the interface with index {index}: {refusal}", "") from refusal
+
+
+def parent_of(master: Link) -> int:
+    """The ifindex that the kernel reports as parent of a child made on this master."""
+    return master.parent if master.kind in PARENT_KINDS and master.parent else master.index
+
+
+def _create_renamed(
+    host: Netlink, container: Netlink, netns: Namespace, wanted: MacvlanAttributes, master: Link, temporary: str
+) -> None:
+    """Before Linux 5.16 a new name is also compared with those of the namespace that the request comes from."""
+    try:
+        host.send(messages.create_macvlan(replace(wanted, name=temporary), netns.descriptor))
+        link = container.link(temporary)
+        if link is not None:
+            container.send(messages.rename_link(link.index, wanted.name))
+    except KernelRefusal as refusal:
+        raise _refused(refusal, wanted, master) from refusal
+
+
+def _default_route_link(netlink: Netlink, where: str) -> Link:
+    """The device of the default route with the lowest metric in the main table, IPv4's before IPv6's."""
+    for family in (AF_INET, AF_INET6):
+        defaults = [r for r in netlink.routes(family) if r.unicast and not r.route.dst.prefixlen]
+        for default in sorted(defaults, key=lambda r: r.route.priority or 0):
+            link = netlink.link(index=default.hops[0][0])
+            if link is not None:
+                return link
+    raise MasterNotFound(
+        f'no default route interface found; set "master"; {_candidates(netlink)}',
+        f'without "master" the interface of the default route {where} is taken',
+    )
+
+
+def _candidates(netlink: Netlink) -> str:
+    """What could be a master here, as the end of a message."""
+    fit = [link.name for link in netlink.links() if link.ethernet and not link.port_of]
+    shown = ", ".join(fit[:MAX_CANDIDATES]) + (", …" if len(fit) > MAX_CANDIDATES else "")
+    return f"candidates are {shown}" if fit else "there is no Ethernet interface at all"
+
+
+def _require_usable(master: Link, wanted: LinkConfig) -> None:
+    """Raise MasterUnusable where one look at the master tells that the kernel, or the air, will refuse."""
+    reason = ""
+    if not master.ethernet:
+        reason = "is not an Ethernet interface; name one that is"
+    elif master.port_of and master.port_kind != "vrf":
+        reason = f"is a port of a {master.port_kind or 'bridge'}; use the {master.port_kind or 'bridge'} itself as master"
+    elif os.path.exists(f"/sys/class/net/{master.name}/phy80211") and wanted.mode != "passthru":
+        reason = 'is wireless, and access points drop frames of a second MAC address; use a wired master or an "ipvlan"'
+    elif wanted.mac and wanted.mac == master.mac and wanted.mode != "passthru":
+        reason = f'has the MAC address {wanted.mac} itself; choose another "mac"'
+    if reason:
+        raise MasterUnusable(f'master "{master.name}" {reason}', f'"master" is "{master.name}", "mode" is "{wanted.mode}"')
+
+
+def _refused(refusal: KernelRefusal, wanted: MacvlanAttributes, master: Link) -> Exception:
+    """The kernel's errno for a new macvlan, with what it stands for (drivers/net/macvlan.c)."""
+    details = f'"mode" is "{wanted.mode}", master is "{master.name}"'
+    if refusal.errno == errno.EEXIST:
+        return InterfaceExists(
+            f'interface "{wanted.name}" exists in the container already: file exists; '
+            "call DEL first, or choose another CNI_IFNAME",
+            details,
+        )
+    if refusal.errno == errno.EBUSY:
+        return MasterUnusable(
+            f'failed to create macvlan: master "{master.name}" is in use by a bridge, a bond or an ipvlan: {refusal}; '
+            "use another master",
+            details,
+        )
+    if refusal.errno == errno.EINVAL and wanted.mode == "passthru":
+        return MasterUnusable(
+            f'failed to create macvlan: master "{master.name}" has a child already and passthru takes the whole master: '
+            f"{refusal}; remove the other containers from it, or use another master",
+            details,
+        )
+    if refusal.errno == errno.EINVAL:
+        return MasterUnusable(
+            f'failed to create macvlan: master "{master.name}" is taken by a passthru child: {refusal}; '
+            "remove that container, or use another master",
+            details,
+        )
+    return LinkFailure(f'failed to create macvlan "{wanted.name}" on master "{master.name}": {refusal}', details)

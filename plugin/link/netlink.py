@@ -1,0 +1,182 @@
+"""A conversation with the kernel: requests sent together, replies counted, refusals with the kernel's own words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from plugin.link import messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self, TypeVar
+
+    from plugin.link.messages import KernelRoute, Link, LinkAddress, Message
+
+    Decoded = TypeVar("Decoded")
+
+# linux/netlink.h
+HEADER = struct.Struct("=IHHII")
+ATTRIBUTE = struct.Struct("=HH")
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
+NLMSGERR_ATTR_MSG = 1
+SOL_NETLINK = 270
+NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
+RTNLGRP_IPV6_IFADDR = 9
+
+RECEIVE_BYTES = 1 << 18
+DUMP_ATTEMPTS = 20
+
+
+class KernelRefusal(Exception):
+    """The kernel answered a request with an error; ``position`` says which of those sent together."""
+
+    def __init__(self, number: int, explanation: str, position: int) -> None:
+        words = os.strerror(number)
+        super().__init__(f"{words} ({explanation})" if explanation else words)
+        self.errno = number
+        self.position = position
+
+
+class Netlink:
+    """An rtnetlink socket of the namespace that the opening thread was in; not for use by two threads at once."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        for option in (NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK):
+            self._socket.setsockopt(SOL_NETLINK, option, 1)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket; closing twice is no error."""
+        self._socket.close()
+
+    def subscribe_ipv6_addresses(self) -> None:
+        """Have changes of IPv6 addresses wake ``wait``; such a socket is for nothing else."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_IPV6_IFADDR)
+
+    def wait(self, seconds: float) -> None:
+        """Return when a subscribed change was announced, or after so many seconds."""
+        self._socket.settimeout(seconds)
+        try:
+            self._socket.recv(RECEIVE_BYTES)
+        except TimeoutError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:  # more changes than fit: a change all the same
+                raise
+
+    def send(self, *requests: Message) -> list[list[bytes]]:
+        """Send the requests in one datagram and return what each was answered; the kernel works in order.
+
+        All are attempted. Raises KernelRefusal for the first that was refused.
+        """
+        first = self._sequence + 1
+        parts = []
+        for request in requests:
+            self._sequence += 1
+            size = HEADER.size + len(request.payload)
+            parts.append(HEADER.pack(size, request.type, request.flags, self._sequence, 0) + request.payload)
+        self._socket.send(b"".join(parts))
+        answers: list[list[bytes]] = [[] for _ in requests]
+        refusal: KernelRefusal | None = None
+        interrupted = False
+        outstanding = len(requests)
+        while outstanding:
+            for kind, flags, sequence, message in _split(self._socket.recv(RECEIVE_BYTES)):
+                position = sequence - first
+                if not 0 <= position < len(requests):
+                    continue  # the rest of an earlier conversation that was broken off
+                interrupted = interrupted or bool(flags & NLM_F_DUMP_INTR)
+                if kind in {NLMSG_ERROR, NLMSG_DONE}:
+                    outstanding -= 1
+                    number = -struct.unpack_from("=i", message, HEADER.size)[0]
+                    if number and refusal is None:
+                        refusal = KernelRefusal(number, _explanation(kind, flags, message), position)
+                else:
+                    answers[position].append(message)
+        if refusal is not None:
+            raise refusal
+        if interrupted:
+            raise KernelRefusal(errno.EINTR, "the dump was interrupted by a change", 0)
+        return answers
+
+    def link(self, name: str = "", index: int = 0) -> Link | None:
+        """The device of that name or index, None if there is none."""
+        try:
+            ((answer, *_),) = self.send(messages.get_link(name, index))
+        except KernelRefusal as refusal:
+            # ERANGE, EINVAL: the text cannot be a device's name at all
+            if refusal.errno in {errno.ENODEV, errno.ERANGE, errno.EINVAL}:
+                return None
+            raise
+        return messages.decode_link(answer)
+
+    def links(self) -> list[Link]:
+        """Every device of the namespace."""
+        return self._dump(messages.dump_links(), messages.decode_link)
+
+    def addresses(self, index: int, family: int = 0) -> list[LinkAddress]:
+        """The addresses of one device, of one family or all."""
+        found = self._dump(messages.dump_addresses(index, family), messages.decode_address)
+        return [address for address in found if address.index == index]
+
+    def routes(self, family: int, table: int = messages.RT_TABLE_MAIN) -> list[KernelRoute]:
+        """The routes of one family and table (RT_TABLE_UNSPEC: of all); none where the table does not exist."""
+        try:
+            found = self._dump(messages.dump_routes(family, table), messages.decode_route)
+        except KernelRefusal as refusal:
+            if refusal.errno == errno.ENOENT:  # IPv4: the table was never used
+                return []
+            raise
+        return [route for route in found if table in {route.route.table, messages.RT_TABLE_UNSPEC}]
+
+    def _dump(self, request: Message, decode: Callable[[bytes], Decoded]) -> list[Decoded]:
+        """A dump, begun anew when something changed under it (NLM_F_DUMP_INTR)."""
+        for attempt in range(1, DUMP_ATTEMPTS + 1):
+            try:
+                (answer,) = self.send(request)
+            except KernelRefusal as refusal:
+                if refusal.errno != errno.EINTR or attempt == DUMP_ATTEMPTS:
+                    raise
+            else:
+                return [decode(message) for message in answer]
+        raise AssertionError
+
+
+def _split(datagram: bytes) -> list[tuple[int, int, int, bytes]]:
+    """The messages of a datagram as (type, flags, sequence, whole message)."""
+    found = []
+    offset = 0
+    while offset + HEADER.size <= len(datagram):
+        length, kind, flags, sequence, _ = HEADER.unpack_from(datagram, offset)
+        found.append((kind, flags, sequence, datagram[offset : offset + length]))
+        offset += (length + 3) & ~3
+    return found
+
+
+def _explanation(kind: int, flags: int, message: bytes) -> str:
+    """The text that the kernel adds to an error (extended acknowledgement, Linux 4.12)."""
+    if kind != NLMSG_ERROR or not flags & NLM_F_ACK_TLVS or not flags & NLM_F_CAPPED:
+        return ""
+    offset = HEADER.size + 4 + HEADER.size
+    while offset + ATTRIBUTE.size <= len(message):
+        length, attribute = ATTRIBUTE.unpack_from(message, offset)
+        if attribute == NLMSGERR_ATTR_MSG:
+            return message[offset + ATTRIBUTE.size : offset + length].rstrip(b"\0").decode(errors="replace")
+        offset += max((length + 3) & ~3, ATTRIBUTE.size)
+    return ""

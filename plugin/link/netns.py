@@ -1,0 +1,111 @@
+"""Network namespaces: open, identify, lock, enter and leave; the only module that switches namespaces."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CLONE_NEWNET = 0x40000000
+NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
+OWN = "/proc/thread-self/ns/net"
+LOCK_SECONDS = 60.0
+LOCK_POLL_SECONDS = 0.02
+
+
+class Namespace:
+    """An open network namespace; it lives on while this is open, whatever becomes of ``path``."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path = path
+        self.descriptor = descriptor
+        status = os.fstat(descriptor)
+        self.identity = f"{status.st_dev}:{status.st_ino}"
+
+    def close(self) -> None:
+        """Let go of the namespace, and of its lock."""
+        os.close(self.descriptor)
+
+    def lock(self) -> None:
+        """Wait until no other process of ours works on this namespace; closing, or dying, unlocks.
+
+        The lock is a flock on the namespace's inode, so it is found under every path. Raises TryAgain.
+        """
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise TryAgain(
+                        f"CNI_NETNS {self.path} is held by another call for {LOCK_SECONDS:.0f} s; try again",
+                        "a call for the same container has not ended",
+                    ) from error
+                time.sleep(LOCK_POLL_SECONDS)
+            else:
+                return
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Have the calling thread live in this namespace for a while."""
+        home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _setns(self.descriptor)
+            try:
+                yield
+            finally:
+                _setns(home)
+        finally:
+            os.close(home)
+
+
+def open_namespace(path: str) -> Namespace:
+    """Open the namespace at a path such as /run/netns/x or /proc/1/ns/net.
+
+    Raises UnknownContainer where nothing is there, InvalidNamespace where something else is.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}:
+            raise UnknownContainer(
+                f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name the container's namespace",
+                "the container is gone, or was never made",
+            ) from error
+        raise InvalidNamespace(
+            f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name a network namespace", ""
+        ) from error
+    try:
+        if fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET:
+            return Namespace(path, descriptor)
+        reason = "it is a namespace of another type"
+    except OSError:
+        reason = "it is no namespace file"
+    os.close(descriptor)
+    raise InvalidNamespace(
+        f"failed to open netns {path!r}: {reason}; CNI_NETNS has to name a network namespace",
+        "as in /run/netns/NAME or /proc/PID/ns/net",
+    )
+
+
+def own_identity() -> str:
+    """The identity of the namespace that the calling thread lives in."""
+    status = os.stat(OWN)
+    return f"{status.st_dev}:{status.st_ino}"
+
+
+def _setns(descriptor: int) -> None:
+    if hasattr(os, "setns"):  # Python 3.12
+        os.setns(descriptor, CLONE_NEWNET)
+    elif ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -1,0 +1,82 @@
+"""What a call finds on the node: settings, the lease database, the executable, and whether it was told to stop."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conf.errors import InvalidSettings, TryAgain
+from conf.settings import DEFAULT_PATH, Settings, parse_settings
+from ipam.lease import Attachment, Owner
+from ipam.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from conf.request import Request
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True)
+class Node:
+    """``executable`` is the path that this process was called by; ``terminated`` tells of a signal to stop."""
+
+    settings: Settings
+    executable: str
+    terminated: Callable[[], bool]
+
+    @cached_property
+    def boot_id(self) -> str:
+        """The kernel's name for the time since it started; no clock can change it."""
+        return BOOT_ID.read_text().strip()
+
+    @cached_property
+    def store(self) -> SqliteStore:
+        """The node's database, opened at its first use."""
+        return SqliteStore(self.settings.state_dir, self.boot_id)
+
+    def go_on(self) -> None:
+        """Raise TryAgain if the process was told to stop: what was done so far is then undone."""
+        if self.terminated():
+            raise TryAgain("terminated by a signal; nothing was left behind, try again", "SIGTERM, SIGINT or SIGHUP")
+
+    def attachment(self, request: Request, netns_id: str, device: str, ipam_dir: str) -> Attachment:
+        """The record of the attachment that a request is about to make."""
+        environment = request.environment
+        return Attachment(
+            owner=Owner(request.network, environment.container_id, environment.ifname),
+            netns=environment.netns,
+            netns_id=netns_id,
+            device=device,
+            ipam=request.ipam_type,
+            ipam_dir=ipam_dir,
+            boot_id=self.boot_id,
+            created=int(time.time()),
+            pod_namespace=request.arguments.get("K8S_POD_NAMESPACE", ""),
+            pod_name=request.arguments.get("K8S_POD_NAME", ""),
+        )
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """The node's settings; a missing file means the defaults. Raises InvalidSettings."""
+    path = variables.get("CNI_MACVLAN_SETTINGS") or DEFAULT_PATH
+    try:
+        with open(path, "rb", opener=_close_on_exec) as file:
+            text = file.read()
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(
+            f"{path}: cannot be read: {error}; make it a readable TOML file or remove it",
+            "CNI_MACVLAN_SETTINGS names the file",
+        ) from error
+    return parse_settings(text, path)
+
+
+def _close_on_exec(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC)

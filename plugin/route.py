@@ -1,0 +1,56 @@
+"""Verb and role → the function that serves them, with the part of the configuration that each may rely on."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from conf.keys import did_you_mean
+from conf.request import read_ipam_request, read_remains, read_request
+from plugin.dispatch import is_ipam_role
+from plugin.verbs import ipam_role
+from plugin.verbs.add import add
+from plugin.verbs.check import check
+from plugin.verbs.delete import delete
+from plugin.verbs.gc import gc
+from plugin.verbs.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.document import Document
+    from conf.environment import Environment
+    from conf.models import UnknownKeys
+    from plugin.node import Node
+
+log = logging.getLogger(__name__)
+
+# DEL and GC have to work with a configuration that ADD would refuse.
+MAIN = {
+    "ADD": (read_request, add),
+    "DEL": (read_remains, delete),
+    "CHECK": (read_request, check),
+    "STATUS": (read_request, status),
+    "GC": (read_remains, gc),
+}
+IPAM = {
+    "ADD": (read_ipam_request, ipam_role.add),
+    "DEL": (read_remains, ipam_role.delete),
+    "CHECK": (read_ipam_request, ipam_role.check),
+    "STATUS": (read_ipam_request, ipam_role.status),
+    "GC": (read_remains, ipam_role.gc),
+}
+
+
+def route(environment: Environment, document: Document, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Serve one well-formed call."""
+    verbs = IPAM if is_ipam_role(document, node.executable) else MAIN
+    read, serve = verbs[environment.command]
+    request = read(environment, document)
+    _log_unknown(request.unknown_keys)
+    serve(request, node, deliver)
+
+
+def _log_unknown(unknown: UnknownKeys) -> None:
+    for where, key, known in unknown:
+        log.warning('"%s" is not known%s and ignored; %s', key, f' in "{where}"' if where else "", did_you_mean(key, known))

@@ -1,0 +1,129 @@
+"""ADD: attach the container (SPEC 1.1, section 2, "ADD")."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from conf.errors import InterfaceExists, IpamPluginFailure
+from conf.result import Interface, Result, ResultIp, read_result
+from ipam.resolve import data_dir, source_for
+from plugin.link import addressing, macvlan, messages
+from plugin.link.netlink import KernelRefusal, Netlink
+from plugin.result import render_result
+from plugin.verbs import container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.request import Request
+    from ipam.lease import Assignment, Attachment
+    from plugin.link.messages import Link
+    from plugin.link.netns import Namespace
+    from plugin.node import Node
+
+log = logging.getLogger(__name__)
+
+
+def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Make the interface, give it its addresses and deliver the result; whatever fails, nothing is left."""
+    previous = read_result(request.prev_result, request.version, "prevResult") if request.prev_result else Result()
+    source = source_for(request, node.store, node.executable)
+    environment = request.environment
+    with (
+        container.opened(environment) as namespace,
+        Netlink() as host,
+        closing(container.netlink_in(namespace)) as inside,
+        ExitStack() as undo,
+    ):
+        outside = inside if request.link.link_in_container else host
+        where = "in the container" if request.link.link_in_container else "on this node"
+        master = macvlan.find_master(outside, request.link, where)
+        attachment = node.attachment(
+            request, namespace.identity, macvlan.KIND, data_dir(request) if request.ipam_type else ""
+        )
+        _clear_the_way(inside, attachment, node)
+
+        assignment = source.acquire(attachment, replace=True)
+        undo.callback(source.release, attachment.owner)
+        if request.ipam_type and not assignment.addresses:
+            raise IpamPluginFailure(
+                f'IPAM plugin returned missing IP config; "ipam.type" is "{request.ipam_type}": give it an address to give',
+                "a layer 2 attachment has no ipam.type",
+            )
+        link = macvlan.create(
+            outside,
+            inside,
+            namespace,
+            _wanted(request, master),
+            master,
+            macvlan.temporary_name(environment.container_id, environment.ifname),
+        )
+        undo.callback(macvlan.delete, inside, link.index)
+        _configure(inside, namespace, link, assignment)
+
+        node.go_on()
+        deliver(render_result(_result(request, previous, link, assignment), request.version))
+        undo.pop_all()
+        _mark_finished(inside, link, attachment)
+
+
+def _clear_the_way(inside: Netlink, attachment: Attachment, node: Node) -> None:
+    """Remove what an ADD of this attachment left that was killed; raise InterfaceExists for anything else."""
+    owner = attachment.owner
+    existing = macvlan.find(inside, owner.container_id, owner.ifname)
+    if existing is None:
+        return
+    with node.store.transaction(owner.network) as tx:
+        known = tx.attachment(owner)
+    if not container.is_unfinished(existing, known):
+        raise InterfaceExists(
+            f'interface "{owner.ifname}" exists in the container already: file exists; '
+            "call DEL first, or choose another CNI_IFNAME",
+            f"it is a {existing.kind or 'hardware'} device with index {existing.index} in {attachment.netns}",
+        )
+    log.info("%s was left by an ADD that died: made anew", owner.ifname)
+    macvlan.delete(inside, existing.index)
+
+
+def _wanted(request: Request, master: Link) -> messages.MacvlanAttributes:
+    link = request.link
+    return messages.MacvlanAttributes(
+        name=request.environment.ifname,
+        parent=master.index,
+        mode=link.mode,
+        mtu=link.mtu,
+        mac=link.mac,
+        bcqueuelen=link.bcqueuelen,
+        bccutoff=link.bccutoff,
+        promisc=link.promisc,
+        source_macs=link.source_macs,
+    )
+
+
+def _configure(inside: Netlink, namespace: Namespace, link: Link, assignment: Assignment) -> None:
+    if assignment.addresses:
+        routes = addressing.with_gateways(assignment.routes, assignment.addresses)
+        addressing.apply(inside, namespace, link, assignment.addresses, routes)
+    else:
+        addressing.bring_up(inside, link)
+
+
+def _result(request: Request, previous: Result, link: Link, assignment: Assignment) -> Result:
+    """The chain's result so far with ours behind it (SPEC 1.1: prevResult is passed on)."""
+    ours = Interface(request.environment.ifname, link.mac, request.environment.netns, link.mtu)
+    index = len(previous.interfaces)
+    return Result(
+        interfaces=(*previous.interfaces, ours),
+        ips=previous.ips + tuple(ResultIp(a.address, a.gateway, index) for a in assignment.addresses),
+        routes=previous.routes + assignment.routes,
+        dns=request.dns.merged(assignment.dns).merged(previous.dns),
+    )
+
+
+def _mark_finished(inside: Netlink, link: Link, attachment: Attachment) -> None:
+    try:
+        inside.send(messages.set_alias(link.index, container.alias_of(attachment.owner)))
+    except KernelRefusal as refusal:  # the runtime has its answer; without the mark the next ADD would begin anew
+        log.warning("%s not marked as finished: %s", link.name, refusal)

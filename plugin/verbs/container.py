@@ -1,0 +1,87 @@
+"""The container's side of a verb: its namespace, its socket, and which interface in it is ours."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from conf.errors import InvalidNamespace
+from plugin.link import macvlan
+from plugin.link.netlink import Netlink
+from plugin.link.netns import Namespace, open_namespace, own_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conf.environment import Environment
+    from ipam.lease import Attachment, Owner
+    from plugin.link.messages import Link
+
+log = logging.getLogger(__name__)
+
+ALIAS_PREFIX = "cni-macvlan-py "
+
+
+@contextmanager
+def opened(environment: Environment) -> Iterator[Namespace]:
+    """The container's namespace, locked against other calls of ours; never the caller's own.
+
+    Raises UnknownContainer, InvalidNamespace or TryAgain.
+    """
+    namespace = open_namespace(environment.netns)
+    try:
+        require_foreign(namespace, environment)
+        namespace.lock()
+        yield namespace
+    finally:
+        namespace.close()
+
+
+def require_foreign(namespace: Namespace, environment: Environment) -> None:
+    """Raise InvalidNamespace for the caller's own namespace: no container lives there."""
+    if namespace.identity == own_identity() and not environment.netns_override:
+        raise InvalidNamespace(
+            "plugin's netns and netns from CNI_NETNS should not be the same",
+            f"CNI_NETNS is {environment.netns}; nothing was touched",
+        )
+
+
+def netlink_in(namespace: Namespace) -> Netlink:
+    """A socket of the container's namespace."""
+    with namespace.entered():
+        return Netlink()
+
+
+def alias_of(owner: Owner) -> str:
+    """What a finished interface is marked with: the mark is the last step of an ADD."""
+    return f"{ALIAS_PREFIX}{owner.network} {owner.container_id}"[: macvlan.MAX_ALIAS]
+
+
+def is_unfinished(link: Link, known: Attachment | None) -> bool:
+    """Whether the interface is what an ADD of ours left that died on its way."""
+    return known is not None and link.kind == macvlan.KIND and not link.alias
+
+
+def is_removable(link: Link, owner: Owner, known: Attachment | None, namespace: Namespace) -> bool:
+    """Whether DEL or GC may take the interface for the one that ADD made.
+
+    A namespace that is not the recorded one was given the path of one that is gone: only our own mark counts there.
+    """
+    if link.kind != macvlan.KIND:
+        return False
+    if known is not None and known.netns_id != namespace.identity:
+        return link.alias == alias_of(owner)
+    return link.alias == alias_of(owner) or not link.alias.startswith(ALIAS_PREFIX)
+
+
+def remove_interface(namespace: Namespace, owner: Owner, known: Attachment | None) -> None:
+    """Remove the attachment's interface if it is there and ours. Raises LinkFailure."""
+    with netlink_in(namespace) as container:
+        link = macvlan.find(container, owner.container_id, owner.ifname)
+        if link is None:
+            return
+        if is_removable(link, owner, known, namespace):
+            macvlan.delete(container, link.index)
+        else:
+            log.warning("%s in %s is not ours (%s) and stays", link.name, namespace.path, link.kind or "hardware")

@@ -1,0 +1,80 @@
+"""DEL: detach the container (SPEC 1.1, section 2, "DEL"): link first, then lease, and always to the end."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from conf.errors import CniError, InvalidNamespace, IpamPluginMissing, UnknownContainer, collected
+from ipam.lease import Owner
+from ipam.resolve import source_for_release
+from plugin.link.netns import Namespace, open_namespace
+from plugin.verbs import container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conf.request import Request
+    from ipam.lease import Attachment
+    from plugin.node import Node
+
+log = logging.getLogger(__name__)
+
+
+def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Remove the interface and free the addresses as far as they are there; raise what went wrong at the end."""
+    environment = request.environment
+    owner = Owner(request.network, environment.container_id, environment.ifname)
+    failures: list[CniError] = []
+    known: Attachment | None = None
+    with collecting(failures), node.store.transaction(owner.network) as tx:
+        known = tx.attachment(owner)
+    namespace = _open(request, known)
+    if namespace is not None:
+        with collecting(failures), closing(namespace):
+            namespace.lock()
+            container.remove_interface(namespace, owner, known)
+    with collecting(failures):
+        try:
+            source_for_release(request, known, node.store, node.executable).release(owner)
+        except IpamPluginMissing as error:
+            # It cannot be asked, now or on any retry; the record stays, so that GC can have it asked again.
+            log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)
+    if failures:
+        raise collected(failures)
+    deliver(b"")
+
+
+@contextmanager
+def collecting(failures: list[CniError]) -> Iterator[None]:
+    """Go on after a failure, but remember it."""
+    try:
+        yield
+    except CniError as error:
+        failures.append(error)
+
+
+def _open(request: Request, known: Attachment | None) -> Namespace | None:
+    """The container's namespace; None if it is gone. Without CNI_NETNS the recorded one is looked for.
+
+    Raises InvalidNamespace for the caller's own, unless the container is known to have lived elsewhere: then its path
+    came to name another process, and its namespace is gone.
+    """
+    environment = request.environment
+    path = environment.netns or (known.netns if known else "")
+    try:
+        namespace = open_namespace(path)
+    except UnknownContainer:
+        return None
+    except InvalidNamespace as error:
+        log.warning("the namespace is taken for gone: %s", error)
+        return None
+    try:
+        container.require_foreign(namespace, environment)
+    except InvalidNamespace:
+        namespace.close()
+        if known is None or known.netns_id == namespace.identity:
+            raise
+        return None
+    return namespace

@@ -1,0 +1,61 @@
+"""GC: remove what no valid attachment accounts for (SPEC 1.1, section 2, "GC")."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from conf.errors import CniError, InvalidNamespace, UnknownContainer, collected
+from conf.request import read_valid_attachments
+from ipam.resolve import source_for_release, source_of_record
+from plugin.link.netns import open_namespace, own_identity
+from plugin.verbs import container
+from plugin.verbs.delete import collecting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.request import Request
+    from ipam.lease import Attachment
+    from plugin.node import Node
+
+
+def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Remove stale interfaces where their namespace still exists, then stale leases; go on after errors.
+
+    Without ``cni.dev/valid-attachments`` nothing is known to be stale; a delegate is told all the same, and judges.
+    """
+    valid = read_valid_attachments(request.document)
+    failures: list[CniError] = []
+    kept: set[tuple[str, str]] = set()
+    if valid is not None:
+        stale: list[Attachment] = []
+        with collecting(failures), node.store.transaction(request.network) as tx:
+            stale = [a for a in tx.attachments() if (a.owner.container_id, a.owner.ifname) not in valid]
+        for attachment in stale:
+            before = len(failures)
+            with collecting(failures):
+                _remove(attachment)
+                source_of_record(attachment, request, node.store, node.executable).release(attachment.owner)
+            if len(failures) > before:  # a link that stays keeps its address
+                kept.add((attachment.owner.container_id, attachment.owner.ifname))
+    with collecting(failures):
+        source = source_for_release(request, None, node.store, node.executable)
+        source.sweep(request.network, None if valid is None else valid | kept)
+    if failures:
+        raise collected(failures)
+    deliver(b"")
+
+
+def _remove(attachment: Attachment) -> None:
+    """Remove the attachment's interface if its namespace is still the one that ADD saw."""
+    if not attachment.device:
+        return
+    try:
+        namespace = open_namespace(attachment.netns)
+    except (UnknownContainer, InvalidNamespace):
+        return  # gone, and the interface with it
+    with closing(namespace):
+        if namespace.identity == attachment.netns_id != own_identity():
+            namespace.lock()
+            container.remove_interface(namespace, attachment.owner, attachment)

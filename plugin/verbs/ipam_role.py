@@ -1,0 +1,66 @@
+"""The verbs of an IPAM plugin, for when another main plugin executes us as its ``ipam.type``."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from conf.addresses import HOST_LOCAL
+from conf.errors import InvalidNetworkConfig, StoreFailure, StoreTooNew, TryAgain, Unavailable
+from conf.request import read_valid_attachments
+from conf.result import Result, ResultIp
+from ipam.lease import Owner
+from ipam.resolve import built_in, data_dir, source_for_release
+from plugin.result import render_result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conf.request import Request
+    from plugin.node import Node
+
+
+def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Give addresses; the result has no interfaces (SPEC 1.1, section 4, "IPAM")."""
+    source = built_in(request, node.store)
+    directory = data_dir(request) if request.ipam_type == HOST_LOCAL else ""
+    attachment = node.attachment(request, netns_id="", device="", ipam_dir=directory)
+    with ExitStack() as undo:
+        assignment = source.acquire(attachment, replace=False)
+        undo.callback(source.release, attachment.owner)
+        ips = tuple(ResultIp(each.address, each.gateway) for each in assignment.addresses)
+        node.go_on()
+        deliver(render_result(Result(ips=ips, routes=assignment.routes, dns=assignment.dns), request.version))
+        undo.pop_all()
+
+
+def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Free what the container holds; nothing held is no error."""
+    owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
+    source_for_release(request, None, node.store, node.executable).release(owner)
+    deliver(b"")
+
+
+def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Raise CheckFailure unless the container still holds an address."""
+    if request.prev_result is None:
+        raise InvalidNetworkConfig("Required prevResult missing", "CHECK gets ADD's result as prevResult")
+    owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
+    built_in(request, node.store).check(owner, [])
+    deliver(b"")
+
+
+def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Raise Unavailable where no address could be given."""
+    try:
+        built_in(request, node.store).status(request.network)
+    except (StoreFailure, StoreTooNew, TryAgain) as error:
+        raise Unavailable(error.msg, error.details) from error
+    deliver(b"")
+
+
+def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
+    """Free what no valid attachment holds."""
+    valid = read_valid_attachments(request.document)
+    source_for_release(request, None, node.store, node.executable).sweep(request.network, valid)
+    deliver(b"")
