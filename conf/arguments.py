@@ -30,7 +30,8 @@ def require_known(arguments: dict[str, str], known: Collection[str]) -> None:
     ignore = arguments.get("IgnoreUnknown", "0")
     if ignore.lower() not in BOOLEANS:
         raise InvalidEnvironment(
-            f'ARGS: error parsing value of pair "IgnoreUnknown={ignore}": boolean unmarshal error: invalid input {ignore}',
+            f'ARGS: error parsing value of pair "IgnoreUnknown={ignore}": '
+            f"boolean unmarshal error: invalid input {ignore}",
             "in CNI_ARGS, IgnoreUnknown is 1, true, 0 or false",
         )
     if BOOLEANS[ignore.lower()]:

@@ -59,7 +59,8 @@ def read_document(stdin: bytes, verb: str) -> Document:
     name = fold_keys(values, ["name"])[0].get("name", "")
     if not isinstance(name, str):
         raise DecodingFailure(
-            f'error unmarshall network config: "name" is {name!r}, which is not a string', 'write for example "name": "lan"'
+            f'error unmarshall network config: "name" is {name!r}, which is not a string',
+            'write for example "name": "lan"',
         )
     if not name:
         raise InvalidNetworkConfig("missing network name", 'set "name" in the network configuration')

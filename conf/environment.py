@@ -31,7 +31,7 @@ ATTACHMENT_VERBS = {"ADD", "CHECK", "DEL"}
 
 @dataclass(frozen=True)
 class Environment:
-    """The parameters of one call; what a verb does not need may be empty. ``path`` lists the directories of CNI_PATH."""
+    """The parameters of one call; what a verb does not need may be empty. ``path``: the directories of CNI_PATH."""
 
     command: str
     container_id: str = ""

@@ -76,7 +76,9 @@ def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
         try:
             gateways.append(parse_ip(text))
         except ValueError as error:
-            raise InvalidNetworkConfig(f"invalid gateway address: {text}; mend GATEWAY in CNI_ARGS", str(error)) from error
+            raise InvalidNetworkConfig(
+                f"invalid gateway address: {text}; mend GATEWAY in CNI_ARGS", str(error)
+            ) from error
     for text in filter(None, arguments.get("IP", "").split(",")):
         try:
             address = parse_cidr(text)

@@ -42,7 +42,9 @@ UnknownKeys = list[tuple[str, str, list[str]]]
 class Keys(BaseModel):
     """An object whose keys are read as Go reads them; unknown ones go to the validation context's ``unknown``."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, populate_by_name=False, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore", strict=True, frozen=True, populate_by_name=False, hide_input_in_errors=True
+    )
 
     where: ClassVar[str] = ""
     free_form: ClassVar[bool] = False
@@ -139,13 +141,13 @@ class PoolModel(IpamModel):
     subnet: Cidr | None = Field(None, description="single range: its network")
     range_start: OptionalIp = Field(None, alias="rangeStart", description="single range: first address")
     range_end: OptionalIp = Field(None, alias="rangeEnd", description="single range: last address")
-    gateway: Gateway = Field(
-        None, description="single range: gateway"
-    )
+    gateway: Gateway = Field(None, description="single range: gateway")
     exclude: list[Excluded] = Field([], description="single range: addresses that are never given")
     ranges: list[list[RangeModel]] = Field([], description="range sets; one address is given from each set")
     routes: list[RouteModel] = Field([], description="routes for the container")
-    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings, added to those of the network")
+    dns: DnsModel = Field(
+        default_factory=dict, validate_default=True, description="DNS settings, added to those of the network"
+    )
     resolv_conf: str = Field("", alias="resolvConf", description="resolv.conf file whose content becomes DNS settings")
     data_dir: str = Field("", alias="dataDir", description="host-local: directory of the leases")
 
@@ -157,7 +159,9 @@ class StaticModel(IpamModel):
 
     addresses: list[StaticAddressModel] = Field([], description="the addresses of the container")
     routes: list[RouteModel] = Field([], description="routes for the container")
-    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings, added to those of the network")
+    dns: DnsModel = Field(
+        default_factory=dict, validate_default=True, description="DNS settings, added to those of the network"
+    )
 
 
 class RuntimeConfigModel(Keys):
@@ -200,7 +204,7 @@ class NetworkModel(Keys):
     mtu: int = Field(0, description="MTU; 0: that of the master")
     mac: str = Field("", description="MAC address; default: random")
     link_in_container: bool = Field(
-        False, alias="linkInContainer", description="look the master up inside the container's namespace"
+        default=False, alias="linkInContainer", description="look the master up inside the container's namespace"
     )
     bcqueuelen: Uint32 = Field(0, description="length of the broadcast queue; 0: the kernel's default")
     bccutoff: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = Field(
@@ -227,9 +231,7 @@ class NetworkModel(Keys):
 Model = TypeVar("Model", bound=Keys)
 
 
-def validate(
-    model: type[Model], values: dict[str, Any], where: str, unknown: UnknownKeys
-) -> Model:
+def validate(model: type[Model], values: dict[str, Any], where: str, unknown: UnknownKeys) -> Model:
     """The values as a model; ``where`` prefixes the keys in messages. Raises InvalidNetworkConfig (code 7)."""
     try:
         return model.model_validate(values, context={"unknown": unknown})
@@ -238,11 +240,13 @@ def validate(
 
 
 def _invalid(error: ValidationError, where: str) -> InvalidNetworkConfig:
-    """pydantic's findings as one coded error: the first in the message, all of them in the details."""
+    """Put pydantic's findings into one coded error: the first in the message, all of them in the details."""
     findings = []
     for finding in error.errors(include_url=False, include_context=True):
         cause = finding.get("ctx", {}).get("error")
-        key = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in finding["loc"]).lstrip(".")
+        key = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in finding["loc"]).lstrip(
+            "."
+        )
         text = str(cause) if cause is not None else finding["msg"]
         findings.append(f'{text}; mend "{key}", which is {_shorten(finding["input"])}')
     return InvalidNetworkConfig(findings[0], "; ".join(findings[1:]) or "the network configuration is not valid")

@@ -11,7 +11,7 @@ MODES = ("bridge", "private", "vepa", "passthru", "source")
 
 @dataclass(frozen=True)
 class LinkConfig:
-    """The macvlan child to make; None and "" leave a choice to the kernel (or, for ``master``, to the default route)."""
+    """The macvlan child to make; 0, "" and None leave a choice to the kernel (``master``: to the default route)."""
 
     master: str = ""
     mode: str = "bridge"

@@ -79,7 +79,8 @@ def _read_form(values: dict[str, Any]) -> Result:
 
 def _read_old_form(values: dict[str, Any]) -> Result:
     known, _ = fold_keys(values, ["ip4", "ip6", "dns"])
-    ips, routes = [], []
+    ips: list[ResultIp] = []
+    routes: list[Route] = []
     for family in ("ip4", "ip6"):
         if family in known:
             part, _ = fold_keys(_object(known[family], family), ["ip", "gateway", "routes"])

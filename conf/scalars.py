@@ -7,7 +7,9 @@ import re
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
 # The three spellings of Go's net.ParseMAC, for the six bytes that Ethernet has.
-MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", re.I)
+MAC = re.compile(
+    r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE
+)
 
 
 def parse_ip(text: object) -> IPAddress:
@@ -18,7 +20,7 @@ def parse_ip(text: object) -> IPAddress:
         raise ValueError(f"invalid IP address: {text}") from error
     if address is None:
         raise ValueError(f"invalid IP address: {text}")
-    return address.ipv4() if address.version == 6 and address.is_ipv4_mapped() else address
+    return address.ipv4() if address.is_ipv4_mapped() else address
 
 
 def parse_cidr(text: object) -> IPNetwork:

@@ -34,7 +34,9 @@ def parse_settings(text: bytes, path: str) -> Settings:
     known = [field.name for field in fields(Settings)]
     for key, value in document.items():
         if key not in known:
-            raise InvalidSettings(f'{path}: unknown key "{key}" = {value!r}; {did_you_mean(key, known)}', "mend the file")
+            raise InvalidSettings(
+                f'{path}: unknown key "{key}" = {value!r}; {did_you_mean(key, known)}', "mend the file"
+            )
         if not isinstance(value, str):
             raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
     settings = Settings(**document)

@@ -125,7 +125,8 @@ def _failure(path: str, verb: str, status: int, stdout: bytes) -> CniError:
         code, msg, details = values.get("code", 0), values["msg"], values.get("details", "")
     except (ValueError, KeyError, AttributeError):
         return IpamPluginFailure(
-            f'IPAM plugin "{path}" failed with status {status} and no error message; look into its log', repr(stdout[:200])
+            f'IPAM plugin "{path}" failed with status {status} and no error message; look into its log',
+            repr(stdout[:200]),
         )
     if not (isinstance(code, int) and code > 0):
         return IpamPluginFailure(str(msg), str(details) or f'from IPAM plugin "{path}", verb {verb}')

@@ -193,10 +193,7 @@ def _alternatives(index: int, configs: tuple[RangeConfig, ...]) -> tuple[Range, 
 
 
 def _bounded(index: int, config: RangeConfig) -> Range:
-    """Fill in the defaults of one range and see that all of it lies in its subnet.
-
-    All addresses of a tiny subnet are given, and it has a gateway only if one is configured.
-    """
+    """Fill in the defaults of one range and see that all of it lies in its subnet."""
     subnet = config.subnet
     if subnet.value != subnet.first:
         network = canonical(IPAddress(subnet.first, subnet.version))
@@ -204,13 +201,7 @@ def _bounded(index: int, config: RangeConfig) -> Range:
         raise _invalid(index, f"Network has host bits set. {text}", f'set subnet to "{network}/{subnet.prefixlen}"')
     if subnet.version == V6 and (subnet in V4_MAPPED or V4_MAPPED in subnet):
         raise _invalid(index, "IPNet IP and Mask version mismatch", f'write "{subnet}" as the IPv4 network it means')
-    tiny = subnet.size <= TINY
-    spare = 0 if tiny or subnet.version == V6 else 1
-    first = config.range_start or IPAddress(subnet.first + (not tiny), subnet.version)
-    last = config.range_end or IPAddress(subnet.last - spare, subnet.version)
-    gateway = config.gateway
-    if gateway is None and not (tiny or config.no_gateway):
-        gateway = IPAddress(subnet.first + 1, subnet.version)
+    first, last, gateway = _bounds(config)
     for key, address in (("RangeStart", first), ("RangeEnd", last), ("gateway", gateway)):
         if address is not None and address not in subnet:
             cure = f"choose a {key[0].lower()}{key[1:]} from {subnet.cidr}, or leave it out"
@@ -223,6 +214,22 @@ def _bounded(index: int, config: RangeConfig) -> Range:
             text = f"exclude {hole.ip if hole.size == 1 else hole} not in network {subnet}"
             raise _invalid(index, text, f"exclude only what lies in {subnet}")
     return Range(subnet, first, last, gateway, tuple(merged((hole.first, hole.last) for hole in config.exclude)))
+
+
+def _bounds(config: RangeConfig) -> tuple[IPAddress, IPAddress, IPAddress | None]:
+    """Return first address, last address and gateway, each as configured or by default.
+
+    All addresses of a tiny subnet are given, and it has a gateway only if one is configured. IPv6 has no broadcast.
+    """
+    subnet, first, last, gateway = config.subnet, config.range_start, config.range_end, config.gateway
+    tiny = subnet.size <= TINY
+    if first is None:
+        first = IPAddress(subnet.first if tiny else subnet.first + 1, subnet.version)
+    if last is None:
+        last = IPAddress(subnet.last if tiny or subnet.version == V6 else subnet.last - 1, subnet.version)
+    if gateway is None and not (tiny or config.no_gateway):
+        gateway = IPAddress(subnet.first + 1, subnet.version)
+    return first, last, gateway
 
 
 def _invalid(index: int, text: str, cure: str) -> InvalidNetworkConfig:

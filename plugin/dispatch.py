@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from conf.document import Document
     from conf.environment import Environment
-    from plugin.node import Node
 
 IPAM_ROLES = {"host-local", "static"}
 
@@ -48,7 +47,9 @@ def dispatch(
     except CniError as error:
         return _deliver_error(error, version, deliver)
     except Exception as error:  # the answer has to be JSON, whatever happened
-        _log_traceback()
+        import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
+
+        logging.getLogger(__name__).exception("this is a bug")
         bug = InternalError(
             f"internal error: {type(error).__name__}: {error}; report it with the log", "the log has the traceback"
         )
@@ -86,7 +87,9 @@ def _read(read_stdin: Callable[[], bytes]) -> bytes:
     try:
         return read_stdin()
     except OSError as error:
-        raise IoFailure(f"error reading from stdin: {error}", "the runtime has to write the network configuration") from error
+        raise IoFailure(
+            f"error reading from stdin: {error}", "the runtime has to write the network configuration"
+        ) from error
 
 
 def _version_asked(stdin: bytes) -> str:
@@ -102,12 +105,6 @@ def _version_for_errors(stdin: bytes) -> str:
         return stated_version(decode_object(stdin))
     except CniError:
         return versions.LATEST
-
-
-def _log_traceback() -> None:
-    import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
-
-    logging.getLogger(__name__).exception("this is a bug")
 
 
 def _deliver_error(error: CniError, version: str, deliver: Callable[[bytes], None]) -> int:

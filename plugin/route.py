@@ -53,4 +53,6 @@ def route(environment: Environment, document: Document, node: Node, deliver: Cal
 
 def _log_unknown(unknown: UnknownKeys) -> None:
     for where, key, known in unknown:
-        log.warning('"%s" is not known%s and ignored; %s', key, f' in "{where}"' if where else "", did_you_mean(key, known))
+        log.warning(
+            '"%s" is not known%s and ignored; %s', key, f' in "{where}"' if where else "", did_you_mean(key, known)
+        )

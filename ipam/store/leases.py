@@ -78,12 +78,15 @@ class SqliteTransaction:
             "SELECT id, last FROM pool WHERE network = ? AND ranges = ?", (self._id, range_set.key)
         ).fetchone()
         pool, last = row or (None, None)
-        if pool is not None and self._resting(pool) > REST and (address := self._oldest(pool, range_set)):
+        # IPAddress("0.0.0.0") is false, hence all the "is not None".
+        if pool is not None and self._resting(pool) > REST and (address := self._oldest(pool, range_set)) is not None:
             return address
         for interval in range_set.intervals(address_of(last) if last else None):
-            if address := self._never_given(interval, range_set.version):
+            if (address := self._never_given(interval, range_set.version)) is not None:
                 return address
-        return (self._oldest(pool, range_set) if pool is not None else None) or self._released_anywhere(range_set)
+        if pool is not None and (address := self._oldest(pool, range_set)) is not None:
+            return address
+        return self._released_anywhere(range_set)
 
     def prepare(self) -> None:
         """Give the network its number."""
@@ -240,5 +243,5 @@ class SqliteTransaction:
 
 
 def _neighbour(blob: bytes) -> bytes:
-    """Return the next higher address."""
-    return (int.from_bytes(blob) + 1).to_bytes(16)
+    """Return what sorts right behind the address: the next one, or for the last of all something beyond."""
+    return blob + b"\0" if blob == b"\xff" * 16 else (int.from_bytes(blob) + 1).to_bytes(16)

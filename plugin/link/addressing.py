@@ -66,7 +66,9 @@ def with_gateways(routes: tuple[Route, ...], addresses: tuple[AssignedAddress, .
         if address.gateway is not None:
             first.setdefault(address.address.version, address)
     return [
-        replace(route, gw=first[route.dst.version].gateway) if route.gw is None and route.dst.version in first else route
+        replace(route, gw=first[route.dst.version].gateway)
+        if route.gw is None and route.dst.version in first
+        else route
         for route in routes
     ]
 
@@ -76,7 +78,7 @@ def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Mes
         container.send(*(message for _, message in labelled))
     except KernelRefusal as refusal:
         label, message = labelled[refusal.position]
-        if refusal.errno == errno.EBUSY and message.type == messages.RTM_SETLINK:
+        if refusal.errno in {errno.EBUSY, errno.EADDRINUSE} and message.type == messages.RTM_SETLINK:
             raise MasterUnusable(
                 f"{label}: {refusal}: the MAC address {link.mac} is in use on the same master; "
                 'choose another "mac" or leave it out',
@@ -136,8 +138,8 @@ def _await_dad(container: Netlink, changes: Netlink, link: Link, wanted: set[str
             return
         if time.monotonic() > deadline:
             raise TryAgain(
-                f'failed to settle addresses for "{link.name}": {_names(found)} still tentative after {DAD_SECONDS:.0f} s; '
-                "try again, or lower the sysctl dad_transmits",
+                f'failed to settle addresses for "{link.name}": {_names(found)} still tentative '
+                f"after {DAD_SECONDS:.0f} s; try again, or lower the sysctl dad_transmits",
                 "IPv6 duplicate address detection (RFC 4862) did not end",
             )
         changes.wait(DAD_POLL_SECONDS)

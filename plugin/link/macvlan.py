@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conf.errors import InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
+from conf.errors import CniError, InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
 from plugin.link import messages
 from plugin.link.messages import AF_INET, AF_INET6, Link, MacvlanAttributes
 from plugin.link.netlink import KernelRefusal
@@ -42,28 +42,29 @@ def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
     _require_usable(master, wanted)
     if not 0 <= wanted.mtu <= master.mtu:
         raise InvalidNetworkConfig(
-            f'invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; lower "mtu" or raise that of {master.name}',
+            f"invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; "
+            f'lower "mtu" or raise that of {master.name}',
             f'"mtu" is {wanted.mtu}, master is "{master.name}"',
         )
     return master
 
 
 def create(
-    host: Netlink, container: Netlink, netns: Namespace, wanted: MacvlanAttributes, master: Link, temporary: str
+    outside: Netlink, container: Netlink, namespace: Namespace, wanted: MacvlanAttributes, temporary: str
 ) -> Link:
-    """Make the child, down, inside the container; ``host`` is the socket that sees the master.
+    """Make the child, down, inside the container; ``outside`` is the socket that sees the master.
 
     ``temporary`` is a name that no other call uses. Raises InterfaceExists, MasterUnusable or LinkFailure.
     """
     try:
-        host.send(messages.create_macvlan(wanted, netns.descriptor))
+        outside.send(messages.create_macvlan(wanted, namespace.descriptor))
     except KernelRefusal as refusal:
         if refusal.errno != errno.EEXIST or container.link(wanted.name) is not None:
-            raise _refused(refusal, wanted, master) from refusal
-        _create_renamed(host, container, netns, wanted, master, temporary)
+            raise _refused(refusal, wanted) from refusal
+        _create_renamed(outside, container, namespace, wanted, temporary)
     link = container.link(wanted.name)
     if link is None:
-        raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {netns.path}")
+        raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {namespace.path}")
     return link
 
 
@@ -92,16 +93,16 @@ def parent_of(master: Link) -> int:
 
 
 def _create_renamed(
-    host: Netlink, container: Netlink, netns: Namespace, wanted: MacvlanAttributes, master: Link, temporary: str
+    outside: Netlink, container: Netlink, namespace: Namespace, wanted: MacvlanAttributes, temporary: str
 ) -> None:
     """Before Linux 5.16 a new name is also compared with those of the namespace that the request comes from."""
     try:
-        host.send(messages.create_macvlan(replace(wanted, name=temporary), netns.descriptor))
+        outside.send(messages.create_macvlan(replace(wanted, name=temporary), namespace.descriptor))
         link = container.link(temporary)
         if link is not None:
             container.send(messages.rename_link(link.index, wanted.name))
     except KernelRefusal as refusal:
-        raise _refused(refusal, wanted, master) from refusal
+        raise _refused(refusal, wanted) from refusal
 
 
 def _default_route_link(netlink: Netlink, where: str) -> Link:
@@ -131,18 +132,23 @@ def _require_usable(master: Link, wanted: LinkConfig) -> None:
     if not master.ethernet:
         reason = "is not an Ethernet interface; name one that is"
     elif master.port_of and master.port_kind != "vrf":
-        reason = f"is a port of a {master.port_kind or 'bridge'}; use the {master.port_kind or 'bridge'} itself as master"
+        reason = (
+            f"is a port of a {master.port_kind or 'bridge'}; use the {master.port_kind or 'bridge'} itself as master"
+        )
     elif os.path.exists(f"/sys/class/net/{master.name}/phy80211") and wanted.mode != "passthru":
         reason = 'is wireless, and access points drop frames of a second MAC address; use a wired master or an "ipvlan"'
     elif wanted.mac and wanted.mac == master.mac and wanted.mode != "passthru":
         reason = f'has the MAC address {wanted.mac} itself; choose another "mac"'
     if reason:
-        raise MasterUnusable(f'master "{master.name}" {reason}', f'"master" is "{master.name}", "mode" is "{wanted.mode}"')
+        raise MasterUnusable(
+            f'master "{master.name}" {reason}', f'"master" is "{master.name}", "mode" is "{wanted.mode}"'
+        )
 
 
-def _refused(refusal: KernelRefusal, wanted: MacvlanAttributes, master: Link) -> Exception:
+def _refused(refusal: KernelRefusal, wanted: MacvlanAttributes) -> CniError:
     """The kernel's errno for a new macvlan, with what it stands for (drivers/net/macvlan.c)."""
-    details = f'"mode" is "{wanted.mode}", master is "{master.name}"'
+    master = wanted.master.name
+    details = f'"mode" is "{wanted.mode}", master is "{master}"'
     if refusal.errno == errno.EEXIST:
         return InterfaceExists(
             f'interface "{wanted.name}" exists in the container already: file exists; '
@@ -151,20 +157,20 @@ def _refused(refusal: KernelRefusal, wanted: MacvlanAttributes, master: Link) ->
         )
     if refusal.errno == errno.EBUSY:
         return MasterUnusable(
-            f'failed to create macvlan: master "{master.name}" is in use by a bridge, a bond or an ipvlan: {refusal}; '
+            f'failed to create macvlan: master "{master}" is in use by a bridge, a bond or an ipvlan: {refusal}; '
             "use another master",
             details,
         )
     if refusal.errno == errno.EINVAL and wanted.mode == "passthru":
         return MasterUnusable(
-            f'failed to create macvlan: master "{master.name}" has a child already and passthru takes the whole master: '
+            f'failed to create macvlan: master "{master}" has a child already and passthru takes the whole master: '
             f"{refusal}; remove the other containers from it, or use another master",
             details,
         )
     if refusal.errno == errno.EINVAL:
         return MasterUnusable(
-            f'failed to create macvlan: master "{master.name}" is taken by a passthru child: {refusal}; '
+            f'failed to create macvlan: master "{master}" is taken by a passthru child: {refusal}; '
             "remove that container, or use another master",
             details,
         )
-    return LinkFailure(f'failed to create macvlan "{wanted.name}" on master "{master.name}": {refusal}', details)
+    return LinkFailure(f'failed to create macvlan "{wanted.name}" on master "{master}": {refusal}', details)

@@ -37,8 +37,10 @@ IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
 RTEXT_FILTER_SKIP_STATS = 0x8
 RT_TABLE_UNSPEC, RT_TABLE_MAIN = 0, 254
+MAX_HEADER_TABLE = 255  # larger numbers fit into the attribute only
 RTN_UNICAST, RTPROT_BOOT = 1, 3
 AF_INET, AF_INET6 = 2, 10
+FAMILIES = {4: AF_INET, 6: AF_INET6}  # by version of the protocol
 ARPHRD_ETHER = 1
 MACADDR_SET = 3
 MACVLAN_FLAG_NOPROMISC = 0x1
@@ -64,7 +66,7 @@ class _MacvlanData(nla):  # type: ignore[misc] # pyroute2 is untyped
         ("IFLA_MACVLAN_BC_CUTOFF", "int32"),
     )
 
-    class addresses(nla):  # type: ignore[misc] # noqa: N801, D106 - a nested attribute is named like its type
+    class addresses(nla):  # type: ignore[misc] # noqa: N801 - a nested attribute is named like its type
         nla_map = ((4, "IFLA_MACVLAN_MACADDR", "l2addr"),)
 
     int32 = nlmsg_atoms.int32
@@ -84,7 +86,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Link:
-    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex in the namespace ``parent_nsid`` (None: own).
+    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex, maybe one of another namespace.
 
     ``port_of`` is the ifindex of the bridge, bond or the like that the device is a port of, 0 for none.
     """
@@ -98,12 +100,10 @@ class Link:
     carrier: bool
     ethernet: bool
     parent: int
-    parent_nsid: int | None
     port_of: int
     port_kind: str
     alias: str
     mode: str
-    flags: int
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class MacvlanAttributes:
     """What a new macvlan gets; 0, "" and None leave the choice to the kernel."""
 
     name: str
-    parent: int
+    master: Link
     mode: str
     mtu: int = 0
     mac: str = ""
@@ -133,7 +133,7 @@ def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
         data.append(("IFLA_MACVLAN_BC_QUEUE_LEN", wanted.bcqueuelen))
     if wanted.bccutoff is not None:
         data.append(("IFLA_MACVLAN_BC_CUTOFF", wanted.bccutoff))
-    attributes: list[tuple[str, Any]] = [("IFLA_IFNAME", wanted.name), ("IFLA_LINK", wanted.parent)]
+    attributes: list[tuple[str, Any]] = [("IFLA_IFNAME", wanted.name), ("IFLA_LINK", wanted.master.index)]
     if wanted.mtu:
         attributes.append(("IFLA_MTU", wanted.mtu))
     if wanted.mac:
@@ -184,7 +184,7 @@ def add_address(index: int, address: IPNetwork) -> Message:
     attributes = [("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip))]
     if address.version == 4 and address.prefixlen <= 30:  # noqa: PLR2004 - RFC 3021: /31 has no broadcast
         attributes.append(("IFA_BROADCAST", str(IPAddress(address.last, 4))))
-    fields = {"index": index, "family": _family(address.version), "prefixlen": address.prefixlen, "scope": 0}
+    fields = {"index": index, "family": FAMILIES[address.version], "prefixlen": address.prefixlen, "scope": 0}
     return _encode(ifaddrmsg, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, fields, attributes)
 
 
@@ -194,16 +194,17 @@ def dump_addresses(index: int, family: int = 0) -> Message:
 
 
 def add_route(index: int, route: Route) -> Message:
-    """A route over the device; without NLM_F_EXCL, so that equal destinations become alternatives as in the reference."""
+    """A route over the device; without NLM_F_EXCL equal destinations become alternatives, as in the reference."""
+    table = route.table or RT_TABLE_MAIN
     fields = {
-        "family": _family(route.dst.version),
+        "family": FAMILIES[route.dst.version],
         "dst_len": route.dst.prefixlen,
-        "table": min(route.table or RT_TABLE_MAIN, 255) if (route.table or 0) < 256 else RT_TABLE_UNSPEC,  # noqa: PLR2004
+        "table": table if table <= MAX_HEADER_TABLE else RT_TABLE_UNSPEC,
         "proto": RTPROT_BOOT,
         "type": RTN_UNICAST,
         "scope": route.scope or 0,
     }
-    attributes: list[tuple[str, Any]] = [("RTA_OIF", index), ("RTA_TABLE", route.table or RT_TABLE_MAIN)]
+    attributes: list[tuple[str, Any]] = [("RTA_OIF", index), ("RTA_TABLE", table)]
     if route.dst.prefixlen:
         attributes.append(("RTA_DST", str(route.dst.ip)))
     if route.gw is not None:
@@ -219,7 +220,9 @@ def add_route(index: int, route: Route) -> Message:
 def dump_routes(family: int, table: int) -> Message:
     """Ask for the routes of one family and table."""
     attributes = [("RTA_TABLE", table)] if table else []
-    return _encode(rtmsg, RTM_GETROUTE, NLM_F_DUMP, {"family": family, "table": min(table, 255)}, attributes)
+    return _encode(
+        rtmsg, RTM_GETROUTE, NLM_F_DUMP, {"family": family, "table": min(table, MAX_HEADER_TABLE)}, attributes
+    )
 
 
 def decode_link(data: bytes) -> Link:
@@ -238,12 +241,10 @@ def decode_link(data: bytes) -> Link:
         carrier=bool(message["flags"] & IFF_LOWER_UP),
         ethernet=message["ifi_type"] == ARPHRD_ETHER,
         parent=message.get_attr("IFLA_LINK") or 0,
-        parent_nsid=message.get_attr("IFLA_LINK_NETNSID"),
         port_of=message.get_attr("IFLA_MASTER") or 0,
         port_kind=(info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None) or "",
         alias=message.get_attr("IFLA_IFALIAS") or "",
         mode=MODE_NAMES.get(details.get_attr("IFLA_MACVLAN_MODE"), "") if details else "",
-        flags=message["flags"],
     )
 
 
@@ -272,7 +273,7 @@ def decode_address(data: bytes) -> LinkAddress:
 
 @dataclass(frozen=True)
 class KernelRoute:
-    """A route as the kernel has it: its next hops as (ifindex, gateway), its type and its metrics in ``route``."""
+    """A route as the kernel has it; ``hops`` are (ifindex, gateway), ``unicast`` False for unreachable and the like."""
 
     route: Route
     hops: tuple[tuple[int, IPAddress | None], ...]
@@ -305,10 +306,6 @@ def decode_route(data: bytes) -> KernelRoute:
 def _gateway(message: Any) -> IPAddress | None:  # noqa: ANN401 - a pyroute2 message
     text = message.get_attr("RTA_GATEWAY")
     return IPAddress(text) if isinstance(text, str) else None
-
-
-def _family(version: int) -> int:
-    return AF_INET if version == 4 else AF_INET6  # noqa: PLR2004 - the version of the protocol
 
 
 def _encode(

@@ -49,7 +49,8 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         undo.callback(source.release, attachment.owner)
         if request.ipam_type and not assignment.addresses:
             raise IpamPluginFailure(
-                f'IPAM plugin returned missing IP config; "ipam.type" is "{request.ipam_type}": give it an address to give',
+                f'IPAM plugin returned missing IP config; "ipam.type" is "{request.ipam_type}": '
+                "configure an address there",
                 "a layer 2 attachment has no ipam.type",
             )
         link = macvlan.create(
@@ -57,7 +58,6 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
             inside,
             namespace,
             _wanted(request, master),
-            master,
             macvlan.temporary_name(environment.container_id, environment.ifname),
         )
         undo.callback(macvlan.delete, inside, link.index)
@@ -91,7 +91,7 @@ def _wanted(request: Request, master: Link) -> messages.MacvlanAttributes:
     link = request.link
     return messages.MacvlanAttributes(
         name=request.environment.ifname,
-        parent=master.index,
+        master=master,
         mode=link.mode,
         mtu=link.mtu,
         mac=link.mac,

@@ -1,4 +1,4 @@
-"""CHECK: is the container as ADD left it (SPEC 1.1, section 2, "CHECK")? Meanings are compared, not texts."""
+"""CHECK: tell whether the container is as ADD left it (SPEC 1.1, section 2, "CHECK"), by meaning, not by text."""
 
 from __future__ import annotations
 
@@ -132,11 +132,13 @@ def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[Resul
     """
     assigned = tuple(AssignedAddress(ip.address, ip.gateway) for ip in ips)
     for route in addressing.with_gateways(previous.routes, assigned):
-        family = messages.AF_INET if route.dst.version == 4 else messages.AF_INET6  # noqa: PLR2004
+        family = messages.FAMILIES[route.dst.version]
         table = route.table or messages.RT_TABLE_MAIN
         if any(_serves(found, route, link, alone=alone) for found in inside.routes(family, table)):
             continue
-        if route.table is None and any(_serves(found, route, link, alone=True) for found in inside.routes(family, messages.RT_TABLE_UNSPEC)):
+        if route.table is None and any(
+            _serves(found, route, link, alone=True) for found in inside.routes(family, messages.RT_TABLE_UNSPEC)
+        ):
             continue
         raise CheckFailure(
             f"Expected Route {route.dst}{f' via {route.gw}' if route.gw else ''} not found in routing table {table}; "

@@ -1,4 +1,4 @@
-"""STATUS: could an ADD be served now (SPEC 1.1, section 2, "STATUS")?"""
+"""STATUS: tell whether an ADD could be served now (SPEC 1.1, section 2, "STATUS")."""
 
 from __future__ import annotations
 

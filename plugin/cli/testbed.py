@@ -1,0 +1,123 @@
+"""The place that the demonstration happens in: network namespaces and a directory, all of which are removed again."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from contextlib import ExitStack, closing, contextmanager
+from typing import TYPE_CHECKING
+
+from plugin.link.netns import open_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Self
+
+NAMESPACES = "/run/netns"
+NODE, NEIGHBOUR, CONTAINERS = "node", "neighbour", ("container1", "container2")
+MASTER = "lan0"
+SUBNETS = ("192.0.2.0/24", "2001:db8::/64")  # for documentation: RFC 5737, RFC 3849
+GATEWAYS = ("192.0.2.1", "2001:db8::1")
+SECONDS = 60
+
+# What `su` and some containers leave out of the search path.
+PATH = os.pathsep.join(filter(None, (os.environ.get("PATH"), "/usr/sbin", "/sbin", "/usr/bin", "/bin")))
+
+
+class Failed(Exception):
+    """The demonstration cannot go on, or proved the plugin wrong; the text says what happened."""
+
+
+class Testbed:
+    """A node and its LAN, and two containers that are not attached yet; each lives in a namespace of its own.
+
+    ::
+
+        container1, container2
+        node: lan0 ──── veth pair ──── neighbour: lan0 with the gateway's addresses
+
+    The pair is made inside these namespaces: the caller's own never sees an interface of it. ``directory`` has room
+    for settings and state. Entering builds it all, leaving removes it all, also when the building fails; both raise
+    no more than Failed.
+    """
+
+    def __init__(self) -> None:
+        suffix = secrets.token_hex(4)
+        self._names = {role: f"cmv-demo-{role}-{suffix}" for role in (NODE, NEIGHBOUR, *CONTAINERS)}
+        self._undo = ExitStack()
+        self.directory = ""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            self.directory = tempfile.mkdtemp(prefix="cni-macvlan-py-demo-")
+            undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            for name in self._names.values():
+                undo.callback(_remove, name)
+                ip("netns", "add", name)
+            self._wire()
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    def _wire(self) -> None:
+        node, neighbour = self._names[NODE], self._names[NEIGHBOUR]
+        ip("-n", node, "link", "add", MASTER, "type", "veth", "peer", "name", MASTER, "netns", neighbour)
+        for subnet, gateway in zip(SUBNETS, GATEWAYS, strict=True):
+            address = f"{gateway}/{subnet.partition('/')[2]}"
+            ip("-n", neighbour, "address", "add", address, "dev", MASTER, *(["nodad"] if ":" in gateway else []))
+        for name in (node, neighbour):
+            ip("-n", name, "link", "set", MASTER, "up")
+
+    def path(self, role: str) -> str:
+        """The file that stands for the role's namespace, as CNI_NETNS has it."""
+        return os.path.join(NAMESPACES, self._names[role])
+
+    @contextmanager
+    def inside(self, role: str) -> Iterator[None]:
+        """Programs started now live in the role's namespace."""
+        with closing(open_namespace(self.path(role))) as namespace, namespace.entered():
+            yield
+
+    def links(self, role: str) -> list[str]:
+        """The names of the interfaces in the role's namespace."""
+        return [link["ifname"] for link in json.loads(ip("-n", self._names[role], "-j", "link", "show"))]
+
+    def addresses(self, role: str, ifname: str) -> str:
+        """What ``ip`` says of an interface's addresses, in one line."""
+        return " ".join(ip("-n", self._names[role], "-brief", "address", "show", "dev", ifname).split())
+
+    def left(self) -> list[str]:
+        """What is still there of all that was made: the paths of namespaces and of the directory."""
+        return [path for path in (*map(self.path, self._names), self.directory) if os.path.lexists(path)]
+
+
+def ip(*words: str) -> str:
+    """Run ``ip`` and return its output; raises Failed with its own words."""
+    command = ["ip", *words]
+    done = subprocess.run(  # noqa: S603 - our own words
+        command,
+        env={"PATH": PATH},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        process_group=0,  # a terminal's Ctrl-C is for us, and must not stop a removal
+        check=False,
+    )
+    if done.returncode:
+        raise Failed(f"{' '.join(command)}: {done.stderr.strip() or f'exit status {done.returncode}'}")
+    return done.stdout
+
+
+def _remove(name: str) -> None:
+    if os.path.lexists(os.path.join(NAMESPACES, name)):
+        ip("netns", "delete", name)
