@@ -8,7 +8,8 @@ from conf import models
 from conf.addresses import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
 from conf.arguments import require_known
 from conf.errors import InvalidNetworkConfig
-from conf.models import UnknownKeys, validate
+from conf.keys import UnknownKeys
+from conf.models import validate
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def read_ipam(request: Request) -> IpamConfig:
 
 def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     model = validate(models.PoolModel, request.ipam, "ipam.", unknown)
-    sets = [*request.runtime.ip_ranges]
+    sets = [*request.runtime_ranges]
     if model.subnet is not None:
         single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
         sets.append([models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})])
@@ -63,7 +64,7 @@ def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
                 str(error),
             ) from error
     addresses += _static_arguments(request.arguments)
-    for source in (request.args_ips, tuple(request.runtime.ips)):
+    for source in (request.args_ips, request.runtime_ips):
         if source:
             addresses = [StaticAddress(_static_ip(text)) for text in source]
     return IpamConfig(type=STATIC, addresses=tuple(addresses), routes=_routes(model.routes), dns=model.dns.dns())
@@ -105,7 +106,7 @@ def _requested(request: Request) -> Iterable[IPAddress]:
     seen = []
     argument = request.arguments.get("IP", "")
     for text, parse in [(argument, parse_ip)] * bool(argument) + [
-        (text, parse_ip_or_cidr) for text in (*request.args_ips, *request.runtime.ips)
+        (text, parse_ip_or_cidr) for text in (*request.args_ips, *request.runtime_ips)
     ]:
         try:
             address = parse(text)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+# (object, key, keys that the object knows)
+UnknownKeys = list[tuple[str, str, list[str]]]
+
 
 def fold_keys(values: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
     """Known keys in their canonical spelling, and the unknown ones.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from conf.addresses import Dns
 from conf.errors import InvalidNetworkConfig
-from conf.keys import fold_keys
+from conf.keys import UnknownKeys, fold_keys
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
 
 Ip = Annotated[IPAddress, PlainValidator(parse_ip)]
@@ -33,10 +33,6 @@ def _networks_from(value: object) -> object:
 
 OptionalIp = Annotated[IPAddress | None, PlainValidator(_ip_unless_empty)]
 Excluded = Annotated[IPNetwork, PlainValidator(lambda value: parse_cidr(_networks_from(value)))]
-
-
-# (object, key, keys that the object knows)
-UnknownKeys = list[tuple[str, str, list[str]]]
 
 
 class Keys(BaseModel):

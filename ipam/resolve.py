@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from conf.addresses import BUILT_IN, HOST_LOCAL, POOL, STATIC, IpamConfig
 from conf.errors import InvalidNetworkConfig, IpamPluginMissing
-from conf.ipam import read_ipam
 from conf.versions import FORMS
 from ipam.ranges import range_sets
 from ipam.source import DatabasePool, DirectoryPool, Layer2, Source, Static
@@ -38,6 +37,8 @@ def source_for(request: Request, store: SqliteStore, executable: str) -> Source:
 
 def built_in(request: Request, store: SqliteStore) -> Source:
     """The source of an ``ipam.type`` that is ours, whatever CNI_PATH holds. Raises as ``source_for``."""
+    from conf.ipam import read_ipam  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
+
     config = read_ipam(request)
     if config.type == STATIC:
         _require_expressible(request.version, [each.address.version for each in assigned(config)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from conf.keys import did_you_mean
-from conf.request import read_ipam_request, read_remains, read_request
+from conf.keys import UnknownKeys, did_you_mean
+from conf.request import Request, read_remains
 from plugin.dispatch import is_ipam_role
 from plugin.verbs import ipam_role
 from plugin.verbs.add import add
@@ -20,24 +20,36 @@ if TYPE_CHECKING:
 
     from conf.document import Document
     from conf.environment import Environment
-    from conf.models import UnknownKeys
     from plugin.node import Node
 
 log = logging.getLogger(__name__)
 
+
+def _strict(environment: Environment, document: Document) -> Request:
+    from conf.strict import read_request  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
+
+    return read_request(environment, document)
+
+
+def _strict_ipam(environment: Environment, document: Document) -> Request:
+    from conf.strict import read_ipam_request  # noqa: PLC0415 - as above
+
+    return read_ipam_request(environment, document)
+
+
 # DEL and GC have to work with a configuration that ADD would refuse.
 MAIN = {
-    "ADD": (read_request, add),
+    "ADD": (_strict, add),
     "DEL": (read_remains, delete),
-    "CHECK": (read_request, check),
-    "STATUS": (read_request, status),
+    "CHECK": (_strict, check),
+    "STATUS": (_strict, status),
     "GC": (read_remains, gc),
 }
 IPAM = {
-    "ADD": (read_ipam_request, ipam_role.add),
+    "ADD": (_strict_ipam, ipam_role.add),
     "DEL": (read_remains, ipam_role.delete),
-    "CHECK": (read_ipam_request, ipam_role.check),
-    "STATUS": (read_ipam_request, ipam_role.status),
+    "CHECK": (_strict_ipam, ipam_role.check),
+    "STATUS": (_strict_ipam, ipam_role.status),
     "GC": (read_remains, ipam_role.gc),
 }
 

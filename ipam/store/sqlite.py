@@ -49,6 +49,7 @@ class SqliteStore:
         self._boot_id = boot_id
         self._wait = wait
         self._mine = threading.local()
+        self._open: list[Connection] = []
 
     @contextmanager
     def transaction(self, network: str) -> Iterator[SqliteTransaction]:
@@ -69,6 +70,12 @@ class SqliteStore:
             )
             return [name for (name,) in rows]
 
+    def close(self) -> None:
+        """Close the connections of all threads, for processes that live longer than the store; see ``_trim``."""
+        while self._open:
+            self._open.pop().close()
+        self._mine = threading.local()
+
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
         try:
@@ -87,13 +94,22 @@ class SqliteStore:
     def _connection(self) -> Connection:
         """Return this thread's connection to the file that has the path now: an operator may have put another there."""
         status = self._look()
-        file = (status.st_dev, status.st_ino) if status else None
-        if file is None or getattr(self._mine, "file", None) != file:
-            self._mine.connection = self._open()
-            status = os.stat(self._path)
-            self._mine.file = (status.st_dev, status.st_ino)
-        connection: Connection = self._mine.connection
+        mine: tuple[Connection, int, int] | None = getattr(self._mine, "opened", None)
+        if mine and status and mine[1:] == (status.st_dev, status.st_ino):
+            return mine[0]
+        if mine:
+            self._drop(mine[0])
+        connection = self._finished(status)
+        self._open.append(connection)
+        status = os.stat(self._path)
+        self._mine.opened = (connection, status.st_dev, status.st_ino)
         return connection
+
+    def _drop(self, connection: Connection) -> None:
+        self._mine.opened = None
+        self._open.remove(connection)
+        with suppress(sqlite3.Error):
+            connection.close()
 
     def _look(self) -> os.stat_result | None:
         """Return the file's status, None if it is not there; what only damage leaves behind raises StoreFailure.
@@ -118,59 +134,73 @@ class SqliteStore:
         except OSError as error:
             raise self._failure(str(error), STATE_DIR) from error
 
-    def _open(self) -> Connection:
-        status = self._look()
+    def _finished(self, status: os.stat_result | None) -> Connection:
+        """Connect to the database, having made it if need be."""
         if status and status.st_size:
             connection = self._connect()
-            if self._complete(connection):
-                return connection
+            with _closed_on_error(connection):
+                if self._is_complete(connection):
+                    return connection
+            connection.close()
+        with self._maker():
+            connection = self._connect()
+            with _closed_on_error(connection):
+                if not self._is_complete(connection):
+                    self._complete(connection)
+            return connection
+
+    @contextmanager
+    def _maker(self) -> Iterator[None]:
+        """Be the only process that makes the database, or completes one whose maker was killed."""
         try:
-            return self._create()
+            os.makedirs(self._directory, mode=0o700, exist_ok=True)
+            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                lock(directory, self._wait, self._directory)
+                if self._look() is None:
+                    # SQLite would make it readable for all. Its other files take the mode of this one.
+                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+                yield
+            finally:
+                os.close(directory)
         except OSError as error:
             raise self._failure(str(error), STATE_DIR) from error
 
-    def _create(self) -> Connection:
-        """Make the database, or complete one whose maker was killed; one process at a time, the others find it done."""
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            lock(directory, self._wait, self._directory)
-            if self._look() is None:
-                # Not left to SQLite, which makes its files readable for all; log and index follow the database's mode.
-                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            connection = self._connect()
-            if not self._complete(connection):
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                if mode != "wal":
-                    raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
-                connection.execute("BEGIN IMMEDIATE")
-                for statement in schema.STATEMENTS:
-                    connection.execute(statement)
-                connection.execute("COMMIT")
-        finally:
-            os.close(directory)
-        return connection
-
     def _connect(self) -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        connection = sqlite3.connect(f"file:{name}?mode=rw", uri=True, timeout=self._wait, isolation_level=None)
-        if sys.version_info >= (3, 12):
-            connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)  # see _trim
-        connection.execute("PRAGMA synchronous = NORMAL")
+        # Each thread uses its own; check_same_thread is off so that close() can close them all.
+        connection = sqlite3.connect(
+            f"file:{name}?mode=rw", uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
+        )
+        with _closed_on_error(connection):
+            if sys.version_info >= (3, 12):
+                connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)  # see _trim
+            connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
-    def _complete(self, connection: Connection) -> bool:
+    def _is_complete(self, connection: Connection) -> bool:
         """Tell a finished database from one without anything in it; raises when it is neither."""
+        # One look at all of it: somebody may complete it between two.
+        connection.execute("BEGIN")
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if (application, version) == (schema.APPLICATION_ID, schema.VERSION):
-            return True
+        table = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        connection.execute("COMMIT")
         if application == schema.APPLICATION_ID and version > schema.VERSION:
             text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
             raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it")
-        if application or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if (application, version) != (schema.APPLICATION_ID, schema.VERSION) and (application or version or table):
             raise self._failure(f"it belongs to another program (application_id {application:#x})", RESET)
-        return False
+        return bool(version)
+
+    def _complete(self, connection: Connection) -> None:
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in schema.STATEMENTS:
+            connection.execute(statement)
+        connection.execute("COMMIT")
 
     def _trim(self, connection: Connection) -> None:
         """Move a long log into the database; where others are busy with either, their own transactions will.
@@ -194,9 +224,20 @@ class SqliteStore:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in BUSY:
             return TryAgain(f"the lease database {self._path} has been busy for {self._wait:g} s; call again")
-        self._mine.file = None
+        mine = getattr(self._mine, "opened", None)
+        if mine:
+            self._drop(mine[0])
         return self._failure(str(error), CURES.get(code, "see the log"))
 
     def _failure(self, what: str, cure: str) -> StoreFailure:
         files = f"{self._path} and its -wal and -shm files"
         return StoreFailure(f"lease database {self._path}: {what}; {cure.format(files=files)}")
+
+
+@contextmanager
+def _closed_on_error(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
