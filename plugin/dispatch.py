@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from conf.document import Document
     from conf.environment import Environment
+    from plugin.node import Node
 
 IPAM_ROLES = {"host-local", "static"}
 
@@ -26,13 +27,12 @@ def dispatch(
     variables: Mapping[str, str],
     read_stdin: Callable[[], bytes],
     deliver: Callable[[bytes], None],
-    executable: str,
-    terminated: Callable[[], bool],
+    find_node: Callable[[Environment], Node],
 ) -> int:
     """Serve one call and return the exit status.
 
-    ``deliver`` takes the answer, once; where it raises OSError an ADD is undone. ``executable`` is the path that we
-    were called by, its last part our role. VERSION and malformed input are answered before anything heavy is imported.
+    ``deliver`` takes the answer, once; where it raises OSError an ADD is undone. ``find_node`` is asked once the input
+    is known to be well-formed: VERSION and malformed input are answered before anything heavy is imported.
     """
     version = versions.LATEST
     try:
@@ -43,7 +43,7 @@ def dispatch(
             return 0
         version = _version_for_errors(stdin)
         document = read_document(stdin, environment.command)
-        _serve(environment, document, deliver, executable, terminated)
+        _serve(environment, document, deliver, find_node)
     except CniError as error:
         return _deliver_error(error, version, deliver)
     except Exception as error:  # the answer has to be JSON, whatever happened
@@ -61,17 +61,11 @@ def _serve(
     environment: Environment,
     document: Document,
     deliver: Callable[[bytes], None],
-    executable: str,
-    terminated: Callable[[], bool],
+    find_node: Callable[[Environment], Node],
 ) -> None:
-    # Imported here: what has come this far is well-formed, and worth pydantic and pyroute2.
-    from plugin import log as logging_set_up  # noqa: PLC0415
-    from plugin.node import Node, read_settings  # noqa: PLC0415
-    from plugin.route import route  # noqa: PLC0415
+    from plugin.route import route  # noqa: PLC0415 - what has come this far is well-formed, and worth pyroute2
 
-    settings = read_settings(environment.variables)
-    logging_set_up.set_up(settings, environment.command, environment.container_id, environment.ifname)
-    route(environment, document, Node(settings, executable, terminated), deliver)
+    route(environment, document, find_node(environment), deliver)
 
 
 def is_ipam_role(document: Document, executable: str) -> bool:

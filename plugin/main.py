@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from conf.versions import SUPPORTED
 from plugin.dispatch import dispatch
+
+if TYPE_CHECKING:
+    from conf.environment import Environment
+    from plugin.node import Node
 
 ABOUT = "CNI macvlan plugin cni-macvlan-py\nCNI protocol versions supported: " + ", ".join(SUPPORTED)
 HUGE = 16 << 20  # bytes of stdin; a network configuration has some hundred
@@ -36,7 +41,16 @@ def _serve_call() -> int:
         while text:
             text = text[os.write(answer, text) :]
 
-    return dispatch(os.environ, _read_stdin, deliver, sys.argv[0], lambda: bool(stop))
+    def find_node(environment: Environment) -> Node:
+        from plugin import log  # noqa: PLC0415 - VERSION and malformed input are answered without
+        from plugin.node import Node, read_settings  # noqa: PLC0415 - as above
+
+        settings = read_settings(environment.variables)
+        log.set_up(settings)
+        log.name_call(environment)
+        return Node(settings, sys.argv[0], lambda: bool(stop))
+
+    return dispatch(dict(os.environ), _read_stdin, deliver, find_node)
 
 
 def _reserve_stdout() -> int:

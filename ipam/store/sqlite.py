@@ -22,6 +22,9 @@ Connection = sqlite3.Connection
 LONG_LOG: Final = 512 * 1024
 """Bytes of log after which a transaction moves it into the database: about twenty transactions."""
 
+SMALLEST: Final = 512
+"""Bytes of the smallest page, hence of the smallest database; SQLite takes less for a new one."""
+
 BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 STATE_DIR: Final = "check the state_dir of the settings"
 RESET: Final = "stop what runs on its networks, move {files} away, start again; the next ADD makes a new one"
@@ -58,9 +61,11 @@ class SqliteStore:
             yield SqliteTransaction(connection, network, self._boot_id)
 
     def probe(self, network: str) -> None:
-        """Raise what the next transaction would raise."""
+        """Raise what the next transaction would raise, and StoreFailure where a lease could not be written."""
         with self.transaction(network):
-            pass
+            # SQLite begins a transaction on a read-only disk, and refuses the first change.
+            if not os.access(self._path, os.W_OK):
+                raise self._failure("attempt to write a readonly database", CURES[sqlite3.SQLITE_READONLY])
 
     def networks(self) -> list[str]:
         """Return the names of the networks that have attachments, in alphabetical order."""
@@ -124,6 +129,8 @@ class SqliteStore:
             if logged and (status is None or status.st_size == 0):
                 text = "it is missing" if status is None else "it is empty"
                 raise self._failure(f"{text} and its log {self._path}-wal is there", RESET)
+        if status and 0 < status.st_size < SMALLEST:
+            raise self._failure("it is cut off", RESET)
         return status
 
     def _status(self) -> os.stat_result | None:

@@ -16,7 +16,7 @@ from plugin.link.netlink import KernelRefusal, Netlink
 if TYPE_CHECKING:
     from conf.addresses import Route
     from ipam.lease import AssignedAddress
-    from plugin.link.messages import Link, LinkAddress
+    from plugin.link.answers import Link, LinkAddress
     from plugin.link.netns import Namespace
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
 from plugin.link import messages
-from plugin.link.messages import AF_INET, AF_INET6, Link, MacvlanAttributes
+from plugin.link.messages import AF_INET, AF_INET6, MacvlanAttributes
 from plugin.link.netlink import KernelRefusal
 
 if TYPE_CHECKING:
     from conf.network import LinkConfig
+    from plugin.link.answers import Link
     from plugin.link.netlink import Netlink
     from plugin.link.netns import Namespace
 

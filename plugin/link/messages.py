@@ -1,4 +1,4 @@
-"""rtnetlink messages as bytes and back, by pyroute2's codecs; the only module that imports pyroute2."""
+"""rtnetlink requests as bytes, by pyroute2's codecs; the only module that imports pyroute2."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
-from netaddr import IPAddress, IPNetwork
-
-from conf.addresses import Route
+from netaddr import IPAddress
 
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
+
+    from netaddr import IPNetwork
+
+    from conf.addresses import Route
+    from plugin.link.answers import Link
 
 # pyroute2's package imports every protocol that it knows (150 ms of 200). An empty package in its place lets
 # the codecs be imported alone; it is taken away again, so that `import pyroute2` elsewhere gets the real one.
@@ -33,19 +36,16 @@ RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
-IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
-IFA_F_DADFAILED, IFA_F_TENTATIVE = 0x08, 0x40
+IFF_UP = 0x1
 RTEXT_FILTER_SKIP_STATS = 0x8
 RT_TABLE_UNSPEC, RT_TABLE_MAIN = 0, 254
 MAX_HEADER_TABLE = 255  # larger numbers fit into the attribute only
 RTN_UNICAST, RTPROT_BOOT = 1, 3
 AF_INET, AF_INET6 = 2, 10
 FAMILIES = {4: AF_INET, 6: AF_INET6}  # by version of the protocol
-ARPHRD_ETHER = 1
 MACADDR_SET = 3
 MACVLAN_FLAG_NOPROMISC = 0x1
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
-MODE_NAMES = {number: name for name, number in MACVLAN_MODES.items()}
 MAX_IFALIAS = 255  # IFALIASZ less the NUL
 
 
@@ -82,28 +82,6 @@ class Message:
     type: int
     flags: int
     payload: bytes
-
-
-@dataclass(frozen=True)
-class Link:
-    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex, maybe one of another namespace.
-
-    ``port_of`` is the ifindex of the bridge, bond or the like that the device is a port of, 0 for none.
-    """
-
-    index: int
-    name: str
-    kind: str
-    mac: str
-    mtu: int
-    up: bool
-    carrier: bool
-    ethernet: bool
-    parent: int
-    port_of: int
-    port_kind: str
-    alias: str
-    mode: str
 
 
 @dataclass(frozen=True)
@@ -225,89 +203,6 @@ def dump_routes(family: int, table: int) -> Message:
     )
 
 
-def decode_link(data: bytes) -> Link:
-    """A RTM_NEWLINK message."""
-    message = _decode(ifinfmsg, data)
-    info = message.get_attr("IFLA_LINKINFO")
-    kind = (info.get_attr("IFLA_INFO_KIND") if info else None) or ""
-    details = info.get_attr("IFLA_INFO_DATA") if info and kind == "macvlan" else None
-    return Link(
-        index=message["index"],
-        name=message.get_attr("IFLA_IFNAME") or "",
-        kind=kind,
-        mac=(message.get_attr("IFLA_ADDRESS") or "").lower(),
-        mtu=message.get_attr("IFLA_MTU") or 0,
-        up=bool(message["flags"] & IFF_UP),
-        carrier=bool(message["flags"] & IFF_LOWER_UP),
-        ethernet=message["ifi_type"] == ARPHRD_ETHER,
-        parent=message.get_attr("IFLA_LINK") or 0,
-        port_of=message.get_attr("IFLA_MASTER") or 0,
-        port_kind=(info.get_attr("IFLA_INFO_SLAVE_KIND") if info else None) or "",
-        alias=message.get_attr("IFLA_IFALIAS") or "",
-        mode=MODE_NAMES.get(details.get_attr("IFLA_MACVLAN_MODE"), "") if details else "",
-    )
-
-
-@dataclass(frozen=True)
-class LinkAddress:
-    """An address of a device as the kernel has it."""
-
-    index: int
-    address: IPNetwork
-    tentative: bool
-    dad_failed: bool
-
-
-def decode_address(data: bytes) -> LinkAddress:
-    """A RTM_NEWADDR message."""
-    message = _decode(ifaddrmsg, data)
-    text = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    flags = message.get_attr("IFA_FLAGS") or message["flags"]
-    return LinkAddress(
-        index=message["index"],
-        address=IPNetwork(f"{text}/{message['prefixlen']}"),
-        tentative=bool(flags & IFA_F_TENTATIVE),
-        dad_failed=bool(flags & IFA_F_DADFAILED),
-    )
-
-
-@dataclass(frozen=True)
-class KernelRoute:
-    """A route as the kernel has it; ``hops`` are (ifindex, gateway), ``unicast`` False for unreachable and the like."""
-
-    route: Route
-    hops: tuple[tuple[int, IPAddress | None], ...]
-    unicast: bool
-
-
-def decode_route(data: bytes) -> KernelRoute:
-    """A RTM_NEWROUTE message."""
-    message = _decode(rtmsg, data)
-    version = 4 if message["family"] == AF_INET else 6
-    destination = message.get_attr("RTA_DST") or ("0.0.0.0" if version == 4 else "::")  # noqa: PLR2004, S104
-    metrics = message.get_attr("RTA_METRICS")
-    gateway = _gateway(message)
-    hops = [(message.get_attr("RTA_OIF") or 0, gateway)]
-    multipath = message.get_attr("RTA_MULTIPATH")
-    if multipath:
-        hops = [(hop["oif"], _gateway(hop)) for hop in multipath]
-    route = Route(
-        dst=IPNetwork(f"{destination}/{message['dst_len']}"),
-        gw=gateway,
-        mtu=metrics.get_attr("RTAX_MTU") if metrics else None,
-        advmss=metrics.get_attr("RTAX_ADVMSS") if metrics else None,
-        priority=message.get_attr("RTA_PRIORITY"),
-        table=message.get_attr("RTA_TABLE") or message["table"],
-        scope=message["scope"],
-    )
-    return KernelRoute(route, tuple(hops), message["type"] == RTN_UNICAST)
-
-
-def _gateway(message: Any) -> IPAddress | None:  # noqa: ANN401 - a pyroute2 message
-    text = message.get_attr("RTA_GATEWAY")
-    return IPAddress(text) if isinstance(text, str) else None
-
-
 def _encode(
     codec: Any,  # noqa: ANN401 - a pyroute2 message class
     message_type: int,
@@ -321,9 +216,3 @@ def _encode(
     message["attrs"] = attributes
     message.encode()
     return Message(message_type, NLM_F_REQUEST | NLM_F_ACK | flags, bytes(message.data[16:]))
-
-
-def _decode(codec: Any, data: bytes) -> Any:  # noqa: ANN401 - a pyroute2 message
-    message = codec(data)
-    message.decode()
-    return message

@@ -8,20 +8,20 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
-from plugin.link import messages
+from plugin.link import answers, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self, TypeVar
 
-    from plugin.link.messages import KernelRoute, Link, LinkAddress, Message
+    from plugin.link.answers import KernelRoute, Link, LinkAddress
+    from plugin.link.messages import Message
 
     Decoded = TypeVar("Decoded")
 
 # linux/netlink.h
 HEADER = struct.Struct("=IHHII")
-ATTRIBUTE = struct.Struct("=HH")
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
 NLMSGERR_ATTR_MSG = 1
@@ -124,21 +124,21 @@ class Netlink:
             if refusal.errno in {errno.ENODEV, errno.ERANGE, errno.EINVAL}:
                 return None
             raise
-        return messages.decode_link(answer)
+        return answers.read_link(answer)
 
     def links(self) -> list[Link]:
         """Every device of the namespace."""
-        return self._dump(messages.dump_links(), messages.decode_link)
+        return self._dump(messages.dump_links(), answers.read_link)
 
     def addresses(self, index: int, family: int = 0) -> list[LinkAddress]:
         """The addresses of one device, of one family or all."""
-        found = self._dump(messages.dump_addresses(index, family), messages.decode_address)
+        found = self._dump(messages.dump_addresses(index, family), answers.read_address)
         return [address for address in found if address.index == index]
 
     def routes(self, family: int, table: int = messages.RT_TABLE_MAIN) -> list[KernelRoute]:
         """The routes of one family and table (RT_TABLE_UNSPEC: of all); none where the table does not exist."""
         try:
-            found = self._dump(messages.dump_routes(family, table), messages.decode_route)
+            found = self._dump(messages.dump_routes(family, table), answers.read_route)
         except KernelRefusal as refusal:
             if refusal.errno == errno.ENOENT:  # IPv4: the table was never used
                 return []
@@ -173,10 +173,5 @@ def _explanation(kind: int, flags: int, message: bytes) -> str:
     """The text that the kernel adds to an error (extended acknowledgement, Linux 4.12)."""
     if kind != NLMSG_ERROR or not flags & NLM_F_ACK_TLVS or not flags & NLM_F_CAPPED:
         return ""
-    offset = HEADER.size + 4 + HEADER.size
-    while offset + ATTRIBUTE.size <= len(message):
-        length, attribute = ATTRIBUTE.unpack_from(message, offset)
-        if attribute == NLMSGERR_ATTR_MSG:
-            return message[offset + ATTRIBUTE.size : offset + length].rstrip(b"\0").decode(errors="replace")
-        offset += max((length + 3) & ~3, ATTRIBUTE.size)
-    return ""
+    attributes = answers.read_attributes(message, HEADER.size + 4 + HEADER.size)
+    return answers.read_text(attributes.get(NLMSGERR_ATTR_MSG))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from conf.request import Request
     from ipam.lease import Assignment, Attachment
-    from plugin.link.messages import Link
+    from plugin.link.answers import Link
     from plugin.link.netns import Namespace
     from plugin.node import Node
 

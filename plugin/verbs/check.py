@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conf.addresses import Route
     from conf.request import Request
-    from plugin.link.messages import KernelRoute, Link
+    from plugin.link.answers import KernelRoute, Link
     from plugin.node import Node
 
 # where the reference's tuning plugin notes what it changed (its dataDir)

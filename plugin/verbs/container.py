@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from conf.environment import Environment
     from ipam.lease import Attachment, Owner
-    from plugin.link.messages import Link
+    from plugin.link.answers import Link
 
 log = logging.getLogger(__name__)
 
