@@ -26,35 +26,45 @@ IPAM_ROLES = {"host-local", "static"}
 def dispatch(
     variables: Mapping[str, str],
     read_stdin: Callable[[], bytes],
-    deliver: Callable[[bytes], None],
+    deliver: Callable[[bytes, int], None],
     find_node: Callable[[Environment], Node],
 ) -> int:
     """Serve one call and return the exit status.
 
-    ``deliver`` takes the answer, once; where it raises OSError an ADD is undone. ``find_node`` is asked once the input
-    is known to be well-formed: VERSION and malformed input are answered before anything heavy is imported.
+    ``deliver`` takes the answer and the status, once; where it raises OSError an ADD is undone. ``find_node`` is asked
+    once the input is known to be well-formed: VERSION and malformed input are answered with nothing heavy imported.
     """
     version = versions.LATEST
+    delivered = False
+
+    def succeed(text: bytes) -> None:
+        nonlocal delivered
+        deliver(text, 0)
+        delivered = True
+
     try:
         environment = read_environment(variables)
         stdin = _read(read_stdin)
         if environment.command == "VERSION":
-            deliver(render_versions(_version_asked(stdin)))
+            succeed(render_versions(_version_asked(stdin)))
             return 0
         version = _version_for_errors(stdin)
         document = read_document(stdin, environment.command)
-        _serve(environment, document, deliver, find_node)
+        _serve(environment, document, succeed, find_node)
     except CniError as error:
-        return _deliver_error(error, version, deliver)
+        failure: CniError = error
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
 
         logging.getLogger(__name__).exception("this is a bug")
-        bug = InternalError(
+        failure = InternalError(
             f"internal error: {type(error).__name__}: {error}; report it with the log", "the log has the traceback"
         )
-        return _deliver_error(bug, version, deliver)
-    return 0
+    else:
+        return 0
+    if not delivered:  # else the call has succeeded as far as its caller will ever know
+        _deliver_error(failure, version, deliver)
+    return int(not delivered)
 
 
 def _serve(
@@ -101,9 +111,8 @@ def _version_for_errors(stdin: bytes) -> str:
         return versions.LATEST
 
 
-def _deliver_error(error: CniError, version: str, deliver: Callable[[bytes], None]) -> int:
+def _deliver_error(error: CniError, version: str, deliver: Callable[[bytes, int], None]) -> None:
     try:
-        deliver(render_error(error, version))
+        deliver(render_error(error, version), 1)
     except OSError as failure:
         print(f"the answer could not be written: {failure}; it was: {error}", file=sys.stderr)  # noqa: T201
-    return 1

@@ -37,7 +37,7 @@ def _serve_call() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stop.append(received))
 
-    def deliver(text: bytes) -> None:
+    def deliver(text: bytes, _status: int) -> None:
         while text:
             text = text[os.write(answer, text) :]
 

@@ -13,6 +13,7 @@ from conf.errors import InvalidSettings, TryAgain
 from conf.settings import DEFAULT_PATH, Settings, parse_settings
 from ipam.lease import Attachment, Owner
 from ipam.store.sqlite import SqliteStore
+from plugin.link.netns import Namespace, open_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,11 +25,16 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True)
 class Node:
-    """``executable`` is the path that this process was called by; ``terminated`` tells of a signal to stop."""
+    """The surroundings of one call: ``executable`` is the path that we were called by, ``terminated`` whether to stop.
+
+    ``open_namespace`` opens a path where the caller stands, ``open_store`` the database of a state directory and boot.
+    """
 
     settings: Settings
     executable: str
     terminated: Callable[[], bool]
+    open_namespace: Callable[[str], Namespace] = open_namespace
+    open_store: Callable[[str, str], SqliteStore] = SqliteStore
 
     @cached_property
     def boot_id(self) -> str:
@@ -38,7 +44,7 @@ class Node:
     @cached_property
     def store(self) -> SqliteStore:
         """The node's database, opened at its first use."""
-        return SqliteStore(self.settings.state_dir, self.boot_id)
+        return self.open_store(self.settings.state_dir, self.boot_id)
 
     def go_on(self) -> None:
         """Raise TryAgain if the process was told to stop: what was done so far is then undone."""

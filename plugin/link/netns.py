@@ -32,7 +32,8 @@ class Namespace:
         self.identity = f"{status.st_dev}:{status.st_ino}"
 
     def close(self) -> None:
-        """Let go of the namespace, and of its lock."""
+        """Let go of the namespace, and of its lock, which a copy of the descriptor elsewhere would keep."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         os.close(self.descriptor)
 
     def lock(self) -> None:
@@ -84,6 +85,11 @@ def open_namespace(path: str) -> Namespace:
         raise InvalidNamespace(
             f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name a network namespace", ""
         ) from error
+    return adopt_namespace(path, descriptor)
+
+
+def adopt_namespace(path: str, descriptor: int) -> Namespace:
+    """Take over a descriptor that was opened at this path. Raises InvalidNamespace, having closed it."""
     try:
         if fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET:
             return Namespace(path, descriptor)

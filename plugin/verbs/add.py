@@ -32,7 +32,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     source = source_for(request, node.store, node.executable)
     environment = request.environment
     with (
-        container.opened(environment) as namespace,
+        container.opened(environment, node) as namespace,
         Netlink() as host,
         closing(container.netlink_in(namespace)) as inside,
         ExitStack() as undo,

@@ -14,7 +14,7 @@ from ipam.lease import AssignedAddress, Owner
 from ipam.resolve import source_for
 from plugin.link import addressing, macvlan, messages
 from plugin.link.netlink import Netlink
-from plugin.link.netns import Namespace, open_namespace
+from plugin.link.netns import Namespace
 from plugin.verbs import container
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> Non
     source = source_for(request, node.store, node.executable)
     environment = request.environment
     with (
-        container.opened(environment) as namespace,
+        container.opened(environment, node) as namespace,
         Netlink() as host,
         closing(container.netlink_in(namespace)) as inside,
     ):
-        index, stated = _own_interface(previous, environment.ifname, namespace)
+        index, stated = _own_interface(previous, environment.ifname, namespace, node)
         link = inside.link(environment.ifname)
         if link is None:
             raise _differs(f"container Interface name in prevResult: {environment.ifname} not found", namespace)
@@ -60,11 +60,11 @@ def _differs(text: str, namespace: Namespace) -> CheckFailure:
     return CheckFailure(f"{text}; delete and add the container again", f"in {namespace.path}")
 
 
-def _own_interface(previous: Result, ifname: str, namespace: Namespace) -> tuple[int, Interface]:
+def _own_interface(previous: Result, ifname: str, namespace: Namespace, node: Node) -> tuple[int, Interface]:
     """Our interface in prevResult, whichever of its names the namespace goes by (/run, /var/run, /proc/PID/ns/net)."""
     named = [(i, each) for i, each in enumerate(previous.interfaces) if each.name == ifname and each.sandbox]
     for index, interface in named:
-        if _same_namespace(interface.sandbox, namespace):
+        if _same_namespace(interface.sandbox, namespace, node):
             return index, interface
     if named:
         raise _differs(
@@ -73,11 +73,11 @@ def _own_interface(previous: Result, ifname: str, namespace: Namespace) -> tuple
     raise _differs(f'prevResult has no interface "{ifname}" in a sandbox', namespace)
 
 
-def _same_namespace(path: str, namespace: Namespace) -> bool:
+def _same_namespace(path: str, namespace: Namespace, node: Node) -> bool:
     if Path(path).resolve() == Path(namespace.path).resolve():
         return True
     try:
-        with closing(open_namespace(path)) as other:
+        with closing(node.open_namespace(path)) as other:
             return other.identity == namespace.identity
     except CniError:
         return False

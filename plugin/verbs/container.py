@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conf.errors import InvalidNamespace
 from plugin.link import macvlan
 from plugin.link.netlink import Netlink
-from plugin.link.netns import Namespace, open_namespace, own_identity
+from plugin.link.netns import Namespace, own_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from conf.environment import Environment
     from ipam.lease import Attachment, Owner
     from plugin.link.answers import Link
+    from plugin.node import Node
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,12 @@ ALIAS_PREFIX = "cni-macvlan-py "
 
 
 @contextmanager
-def opened(environment: Environment) -> Iterator[Namespace]:
+def opened(environment: Environment, node: Node) -> Iterator[Namespace]:
     """The container's namespace, locked against other calls of ours; never the caller's own.
 
     Raises UnknownContainer, InvalidNamespace or TryAgain.
     """
-    namespace = open_namespace(environment.netns)
+    namespace = node.open_namespace(environment.netns)
     try:
         require_foreign(namespace, environment)
         namespace.lock()

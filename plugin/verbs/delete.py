@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from conf.errors import CniError, InvalidNamespace, IpamPluginMissing, UnknownContainer, collected
 from ipam.lease import Owner
 from ipam.resolve import source_for_release
-from plugin.link.netns import Namespace, open_namespace
 from plugin.verbs import container
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from conf.request import Request
     from ipam.lease import Attachment
+    from plugin.link.netns import Namespace
     from plugin.node import Node
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
     known: Attachment | None = None
     with collecting(failures), node.store.transaction(owner.network) as tx:
         known = tx.attachment(owner)
-    namespace = _open(request, known)
+    namespace = _open(request, known, node)
     if namespace is not None:
         with collecting(failures), closing(namespace):
             namespace.lock()
@@ -55,7 +55,7 @@ def collecting(failures: list[CniError]) -> Iterator[None]:
         failures.append(error)
 
 
-def _open(request: Request, known: Attachment | None) -> Namespace | None:
+def _open(request: Request, known: Attachment | None, node: Node) -> Namespace | None:
     """The container's namespace; None if it is gone. Without CNI_NETNS the recorded one is looked for.
 
     Raises InvalidNamespace for the caller's own, unless the container is known to have lived elsewhere: then its path
@@ -64,7 +64,7 @@ def _open(request: Request, known: Attachment | None) -> Namespace | None:
     environment = request.environment
     path = environment.netns or (known.netns if known else "")
     try:
-        namespace = open_namespace(path)
+        namespace = node.open_namespace(path)
     except UnknownContainer:
         return None
     except InvalidNamespace as error:

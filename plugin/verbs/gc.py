@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conf.errors import CniError, InvalidNamespace, UnknownContainer, collected
 from conf.request import read_valid_attachments
 from ipam.resolve import source_for_release, source_of_record
-from plugin.link.netns import open_namespace, own_identity
+from plugin.link.netns import own_identity
 from plugin.verbs import container
 from plugin.verbs.delete import collecting
 
@@ -35,7 +35,7 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         for attachment in stale:
             before = len(failures)
             with collecting(failures):
-                _remove(attachment)
+                _remove(attachment, node)
                 source_of_record(attachment, request, node.store, node.executable).release(attachment.owner)
             if len(failures) > before:  # a link that stays keeps its address
                 kept.add((attachment.owner.container_id, attachment.owner.ifname))
@@ -47,12 +47,12 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     deliver(b"")
 
 
-def _remove(attachment: Attachment) -> None:
+def _remove(attachment: Attachment, node: Node) -> None:
     """Remove the attachment's interface if its namespace is still the one that ADD saw."""
     if not attachment.device:
         return
     try:
-        namespace = open_namespace(attachment.netns)
+        namespace = node.open_namespace(attachment.netns)
     except (UnknownContainer, InvalidNamespace):
         return  # gone, and the interface with it
     with closing(namespace):
