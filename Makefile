@@ -1,0 +1,131 @@
+# Runs from a checkout: `make demo` and `make test` need nothing but make, python3 >= 3.11 and root.
+
+APP_DIR ?= /opt/cni-macvlan-py
+CNI_BIN_DIR ?= /opt/cni/bin
+LINKS ?=
+DESTDIR ?=
+FORCE ?=
+# The Python that makes .venv and that an installed plugin runs on; empty: the system's own, then the first on PATH.
+PYTHON ?=
+WORKERS ?= auto
+PYTEST_ARGS ?=
+
+VENV := .venv
+VENV_PYTHON := $(VENV)/bin/python
+# The checkout's door asks PATH for its python3: that has to be the one whose packages are in .venv.
+WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --root-user-action=ignore --require-hashes
+INSTALLER := deploy/install --app-dir "$(APP_DIR)" --cni-bin-dir "$(CNI_BIN_DIR)" \
+	$(if $(DESTDIR),--destdir "$(DESTDIR)")
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.ONESHELL:
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+# A caller's Python must not reach into ours; a root shell from `su` may lack the sbin directories.
+unexport PYTHONPATH PYTHONHOME
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+# $(call apt_install,PACKAGES): Debian's or Ubuntu's packages, without questions.
+define apt_install
+command -v apt-get >/dev/null || { echo "make: please install $(1) with your system's package manager" >&2; exit 1; }
+[ "$$(id -u)" = 0 ] || { echo "make: needs root to install $(1); run: sudo apt-get install $(1)" >&2; exit 1; }
+echo "installing $(1)"
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -qq -y --no-install-recommends $(1) </dev/null >/dev/null 2>&1 || {
+    apt-get update -qq
+    apt-get install -qq -y --no-install-recommends $(1) </dev/null >/dev/null
+}
+endef
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do
+	    printf '  make %-12s %s\n' "$$target" "$$what"
+	done
+
+.PHONY: root
+root:
+	@if [ "$$(id -u)" != 0 ]; then
+	    echo "make $(or $(MAKECMDGOALS),root): needs root, to make network namespaces and interfaces; run: sudo make $(MAKECMDGOALS)" >&2
+	    exit 1
+	fi
+
+.PHONY: setup
+setup: $(VENV)/runtime.stamp ## Make .venv with the packages that the plugin needs
+
+$(VENV)/runtime.stamp: requirements.txt
+	@for python in $(or $(PYTHON),/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11) ""; do
+	    version=$$("$${python:-false}" -I -c 'import sys; print("%d.%d" % sys.version_info[:2] * (sys.version_info >= (3, 11)))' 2>/dev/null) || continue
+	    [ -z "$$version" ] || break
+	done
+	[ -n "$$python" ] || { echo "make setup: needs python3 3.11 or newer; PYTHON=/path/to/python names one" >&2; exit 1; }
+	if ! "$$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
+	    $(call apt_install,python$$version-venv)
+	fi
+	echo "making $(VENV) with $$python ($$version)"
+	rm -rf $(VENV)
+	"$$python" -I -m venv $(VENV)
+	$(PIP_INSTALL) --requirement requirements.txt
+	touch $@
+
+.PHONY: network-tools
+network-tools:
+	@if ! command -v ip >/dev/null || ! command -v ping >/dev/null; then
+	    $(call apt_install,iproute2 iputils-ping)
+	fi
+
+.PHONY: setup-test
+setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests need as well: packages, the reference plugins
+	@if [ ! -x /usr/lib/cni/macvlan ]; then
+	    $(call apt_install,containernetworking-plugins)
+	fi
+
+$(VENV)/test.stamp: requirements-test.txt $(VENV)/runtime.stamp
+	@echo "installing the test packages into $(VENV)"
+	$(PIP_INSTALL) --requirement requirements-test.txt
+	touch $@
+
+.PHONY: demo
+demo: root setup network-tools ## Run the main job on real interfaces in throw-away namespaces (root)
+	@$(WITH_VENV) ./cni-macvlan-py demo
+
+.PHONY: test
+test: root setup-test ## Run everything: linters, architecture, the plugin on a real kernel (root)
+	@$(WITH_VENV) $(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal \
+	    --cov --cov-report=term $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(VENV)/test.stamp ## Run the linters and type checker alone
+	@$(VENV_PYTHON) -m pytest --noconftest -p no:cacheprovider --quiet tests/test_lint.py
+
+.PHONY: bench
+bench: root setup-test ## Compare with the reference plugin (root)
+	@for script in bench/*.py; do
+	    [ -e "$$script" ] || { echo "make bench: there is nothing under bench/ yet" >&2; exit 1; }
+	    echo "== $$script"
+	    $(WITH_VENV) PYTHONPATH=. $(VENV_PYTHON) "$$script"
+	done
+
+.PHONY: install
+install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-local static" adds names, FORCE=1 takes them
+	@$(VENV_PYTHON) -I $(INSTALLER) --links "$(LINKS)" $(if $(filter-out 0,$(FORCE)),--force)
+
+.PHONY: uninstall
+uninstall: ## Remove what install put there; leases and settings stay
+	@$(or $(PYTHON),python3) -I $(INSTALLER) --uninstall
+
+.PHONY: lock
+lock: ## Resolve requirements*.txt anew, newest versions with their hashes (needs uv)
+	@lock() {
+	    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	        --no-emit-index-url --only-binary :all: --emit-build-options pyproject.toml "$$@"
+	}
+	lock --output-file requirements.txt
+	lock --group test --constraints requirements.txt --output-file requirements-test.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and coverage data
+	@rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
