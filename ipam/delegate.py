@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Delegate:
     """An IPAM plugin that is somebody else's executable; ``path`` None: it was not found in CNI_PATH."""
 
+    directory = ""
+
     def __init__(self, request: Request, path: str | None, store: SqliteStore) -> None:
         self._request = request
         self._path = path

@@ -47,7 +47,7 @@ def built_in(request: Request, store: SqliteStore) -> Source:
     _require_expressible(request.version, [each.version for each in sets])
     if config.type == POOL:
         return DatabasePool(store, sets, config)
-    return _directory_pool(store, config.data_dir, sets, config)
+    return _directory_pool(sets, config, store)
 
 
 def source_for_release(request: Request, known: Attachment | None, store: SqliteStore, executable: str) -> Source:
@@ -61,7 +61,7 @@ def source_for_release(request: Request, known: Attachment | None, store: Sqlite
     path = _somebody_elses(ipam_type, request.environment.path, executable)
     if path is not None or ipam_type != HOST_LOCAL:
         return _delegate(request, path, store)
-    return _directory_pool(store, data_dir(request, known), (), IpamConfig(ipam_type))
+    return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request, known)), store)
 
 
 def source_of_record(known: Attachment, request: Request, store: SqliteStore, executable: str) -> Source:
@@ -71,11 +71,11 @@ def source_of_record(known: Attachment, request: Request, store: SqliteStore, ex
     """
     path = _somebody_elses(known.ipam, request.environment.path, executable)
     if known.ipam == HOST_LOCAL and path is None:
-        return _directory_pool(store, known.ipam_dir, (), IpamConfig(HOST_LOCAL))
+        return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=known.ipam_dir or _data_dir(request)), store)
     return Layer2(store)
 
 
-def data_dir(request: Request, known: Attachment | None = None) -> str:
+def _data_dir(request: Request, known: Attachment | None = None) -> str:
     """The directory of the host-local role as far as configuration and record tell."""
     configured = next((value for key, value in request.ipam.items() if key.lower() == "datadir"), None)
     if isinstance(configured, str) and configured:
@@ -102,10 +102,10 @@ def _is_same(path: str, executable: str) -> bool:
         return Path(path).resolve().name == Path(executable).resolve().name
 
 
-def _directory_pool(store: SqliteStore, directory: str, sets: tuple[RangeSet, ...], config: IpamConfig) -> Source:
+def _directory_pool(sets: tuple[RangeSet, ...], config: IpamConfig, store: SqliteStore) -> Source:
     from ipam.store.files import FilesStore  # noqa: PLC0415 - no need of it for the other sources
 
-    return DirectoryPool(store, FilesStore(directory), sets, config)
+    return DirectoryPool(store, FilesStore(config.data_dir), sets, config)
 
 
 def _delegate(request: Request, path: str | None, store: SqliteStore) -> Source:

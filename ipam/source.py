@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from conf.addresses import Dns, IpamConfig
     from ipam.lease import Attachment, Owner
     from ipam.ranges import RangeSet
-    from ipam.store import Transaction
+    from ipam.store import Register, Transaction
     from ipam.store.files import FilesStore
     from ipam.store.sqlite import SqliteStore
 
 
 class Source(Protocol):
-    """One way to serve ``ipam.type``. All but ``acquire`` may be called again without harm."""
+    """One way to serve ``ipam.type``. All but ``acquire`` may be called again without harm.
+
+    ``directory`` is the host-local directory that holds its leases, "" for none.
+    """
+
+    directory: str
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Record the attachment and give it addresses; ``replace`` frees first what the owner holds.
@@ -46,6 +51,8 @@ class Source(Protocol):
 
 class Layer2:
     """No addresses: the attachment is recorded, for GC, and that is all."""
+
+    directory = ""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
@@ -131,6 +138,7 @@ class DirectoryPool(Layer2):
         self, store: SqliteStore, files: FilesStore, range_sets: tuple[RangeSet, ...], config: IpamConfig
     ) -> None:
         super().__init__(store)
+        self.directory = config.data_dir
         self._files = files
         self._range_sets = range_sets
         self._config = config
@@ -143,7 +151,7 @@ class DirectoryPool(Layer2):
         dns = _dns(self._config)
         owner = attachment.owner
         with self._store.transaction(owner.network) as register:
-            gone = [each for each in register.earlier_boot() if each.ipam_dir == attachment.ipam_dir]
+            gone = self._of_earlier_boot(register)
             register.record(attachment)
         try:
             with self._files.transaction(owner.network) as tx:
@@ -174,8 +182,15 @@ class DirectoryPool(Layer2):
         """Raise Unavailable for a directory that cannot be used and for an exhausted range set."""
         _require_store(self._store, network)
         _require_store(self._files, network)
+        with self._store.transaction(network) as register:
+            gone = self._of_earlier_boot(register)
         with self._files.transaction(network) as tx:
+            for each in gone:
+                tx.release(each.owner)
             _require_free(tx, self._range_sets)
+
+    def _of_earlier_boot(self, register: Register) -> list[Attachment]:
+        return [each for each in register.earlier_boot() if each.ipam_dir == self.directory]
 
     def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
         """Free what is not valid in the directory, whichever program put it there."""

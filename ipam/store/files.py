@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from netaddr import IPAddress
+from netaddr import INET_PTON, IPAddress, valid_ipv4
 
 from conf.errors import StoreFailure, TryAgain
 from ipam.lease import Owner
@@ -176,7 +176,7 @@ class FilesTransaction:
             os.unlink(os.path.join(self._directory, name))
 
     def _read(self, name: str) -> bytes:
-        fd = os.open(os.path.join(self._directory, name), os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(f"{self._directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             return os.read(fd, 4096)
         finally:
@@ -241,7 +241,9 @@ def _content(owner: Owner) -> bytes:
 
 def _is_address(name: str) -> bool:
     """Tell names of addresses as Go writes them from ``lock`` and what else may lie there."""
+    if ":" not in name:
+        return name.isascii() and bool(valid_ipv4(name, INET_PTON))
     try:
-        return "%" not in name and str(IPv6Address(name) if ":" in name else IPv4Address(name)) == name
+        return "%" not in name and str(IPv6Address(name)) == name
     except AddressValueError:
         return False
