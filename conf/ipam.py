@@ -26,10 +26,10 @@ KNOWN_ARGUMENTS = {POOL: {"MAC", "IP"}, HOST_LOCAL: {"IP"}, STATIC: {"IP", "GATE
 def read_ipam(request: Request) -> IpamConfig:
     """The ``ipam`` object of a type that is served in process, with what the runtime asked for merged in.
 
-    Raises InvalidNetworkConfig or InvalidEnvironment.
+    Unknown keys are added to the request's. Raises InvalidNetworkConfig or InvalidEnvironment.
     """
     require_known(request.arguments, KNOWN_ARGUMENTS[request.ipam_type])
-    unknown: UnknownKeys = []
+    unknown = request.unknown_keys
     return _static_config(request, unknown) if request.ipam_type == STATIC else _pool_config(request, unknown)
 
 

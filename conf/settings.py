@@ -9,18 +9,21 @@ from conf.keys import did_you_mean
 
 DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+AGENTS = ("external", "auto")
 
 
 @dataclass(frozen=True)
 class Settings:
     """What an operator sets once per node.
 
-    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS.
+    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS;
+    ``agent`` "external": a service manager runs it, "auto": a call that finds none leaves one behind.
     """
 
     state_dir: str = "/var/lib/cni/cni-macvlan-py"
     log_file: str = ""
     log_level: str = "warning"
+    agent: str = "external"
 
 
 def parse_settings(text: bytes, path: str) -> Settings:
@@ -48,9 +51,10 @@ def parse_settings(text: bytes, path: str) -> Settings:
         raise InvalidSettings(
             f'{path}: "log_file" = "{settings.log_file}" is not an absolute path; begin it with /', "mend the file"
         )
-    if settings.log_level not in LOG_LEVELS:
-        raise InvalidSettings(
-            f'{path}: "log_level" = "{settings.log_level}" is unknown; use one of {", ".join(LOG_LEVELS)}',
-            "mend the file",
-        )
+    for key, choices in (("log_level", LOG_LEVELS), ("agent", AGENTS)):
+        value = getattr(settings, key)
+        if value not in choices:
+            raise InvalidSettings(
+                f'{path}: "{key}" = "{value}" is unknown; use one of {", ".join(choices)}', "mend the file"
+            )
     return settings

@@ -59,8 +59,10 @@ def route(environment: Environment, document: Document, node: Node, deliver: Cal
     verbs = IPAM if is_ipam_role(document, node.executable) else MAIN
     read, serve = verbs[environment.command]
     request = read(environment, document)
-    _log_unknown(request.unknown_keys)
-    serve(request, node, deliver)
+    try:
+        serve(request, node, deliver)
+    finally:
+        _log_unknown(request.unknown_keys)
 
 
 def _log_unknown(unknown: UnknownKeys) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
+from conf.versions import SUPPORTED
+
 PROGRAM = "cni-macvlan-py"
+ABOUT = f"CNI macvlan plugin {PROGRAM}\nCNI protocol versions supported: {', '.join(SUPPORTED)}\n"
 
 
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit status; 2 for a command line that is not understood."""
+    if not arguments:
+        sys.stderr.write(ABOUT)
+        return 0
     try:
         chosen = _parser().parse_args(arguments)
         status: int = chosen.serve(chosen)
@@ -47,6 +53,20 @@ def _parser() -> argparse.ArgumentParser:
         "runs on.",
     )
     version.set_defaults(serve=_version)
+    agent = commands.add_parser(
+        "agent",
+        help="serve the calls of this node from one process",
+        description="Listen on a unix socket and serve calls without the cost of starting Python for each; for a "
+        "service manager or a container. SIGTERM ends it after what it has begun.",
+    )
+    agent.add_argument(
+        "--socket", metavar="PATH", help="where to listen (default: CNI_MACVLAN_AGENT_SOCKET, else /run)"
+    )
+    agent.add_argument("--workers", type=int, default=16, help="calls served at the same time (default: %(default)s)")
+    agent.add_argument("--limit", type=float, default=120, help="seconds that a call may take (default: %(default)s)")
+    agent.add_argument("--idle", type=float, default=0, help="end after so many seconds without a call; 0: never")
+    agent.add_argument("--unless-running", action="store_true", help="end at once if an agent is there already")
+    agent.set_defaults(serve=_agent)
     return parser
 
 
@@ -54,6 +74,12 @@ def _demo(chosen: argparse.Namespace) -> int:
     from plugin.cli.demo import demo  # noqa: PLC0415 - one command need not load the others
 
     return demo(as_json=chosen.json)
+
+
+def _agent(chosen: argparse.Namespace) -> int:
+    from plugin.agent.command import run_agent  # noqa: PLC0415 - one command need not load the others
+
+    return run_agent(chosen)
 
 
 def _version(chosen: argparse.Namespace) -> int:  # noqa: ARG001 - it has no options

@@ -24,6 +24,7 @@ MASTER = "lan0"
 SUBNETS = ("192.0.2.0/24", "2001:db8::/64")  # for documentation: RFC 5737, RFC 3849
 GATEWAYS = ("192.0.2.1", "2001:db8::1")
 SECONDS = 60
+PING = ["ping", "-n", "-c", "1", "-w", "5"]
 
 # What `su` and some containers leave out of the search path.
 PATH = os.pathsep.join(filter(None, (os.environ.get("PATH"), "/usr/sbin", "/sbin", "/usr/bin", "/bin")))
@@ -77,6 +78,10 @@ class Testbed:
         for name in (node, neighbour):
             ip("-n", name, "link", "set", MASTER, "up")
 
+    def names(self) -> list[str]:
+        """The namespaces' names, as ``ip netns list`` has them."""
+        return list(self._names.values())
+
     def path(self, role: str) -> str:
         """The file that stands for the role's namespace, as CNI_NETNS has it."""
         return os.path.join(NAMESPACES, self._names[role])
@@ -95,24 +100,53 @@ class Testbed:
         """What ``ip`` says of an interface's addresses, in one line."""
         return " ".join(ip("-n", self._names[role], "-brief", "address", "show", "dev", ifname).split())
 
+    def ping(self, targets: list[tuple[str, str]]) -> list[tuple[bool, str]]:
+        """Ping addresses, each from a role's namespace, all at once: whether an answer came, and ``ping``'s words."""
+        with ExitStack() as running:
+            pings = []
+            for role, address in targets:
+                with self.inside(role):
+                    ping = subprocess.Popen(  # noqa: S603 - our own words
+                        [*PING, address],
+                        env={"PATH": PATH},
+                        stdin=subprocess.DEVNULL,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        text=True,
+                        process_group=0,
+                    )
+                running.enter_context(ping)
+                running.callback(ping.kill)
+                pings.append(ping)
+            words = [ping.communicate()[0] for ping in pings]
+            return [(ping.returncode == 0, said) for ping, said in zip(pings, words, strict=True)]
+
     def left(self) -> list[str]:
         """What is still there of all that was made: the paths of namespaces and of the directory."""
         return [path for path in (*map(self.path, self._names), self.directory) if os.path.lexists(path)]
 
 
+def execute(command: list[str], variables: dict[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program with these variables alone to its end; raises Failed if it cannot be run or does not end."""
+    try:
+        return subprocess.run(  # noqa: S603 - the plugin and `ip`, with our own words
+            command,
+            env=variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            process_group=0,  # a terminal's Ctrl-C is for us, and must not stop a removal
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed(f"{' '.join(command)}: {error}") from error
+
+
 def ip(*words: str) -> str:
     """Run ``ip`` and return its output; raises Failed with its own words."""
     command = ["ip", *words]
-    done = subprocess.run(  # noqa: S603 - our own words
-        command,
-        env={"PATH": PATH},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        process_group=0,  # a terminal's Ctrl-C is for us, and must not stop a removal
-        check=False,
-    )
+    done = execute(command, {"PATH": PATH})
     if done.returncode:
         raise Failed(f"{' '.join(command)}: {done.stderr.strip() or f'exit status {done.returncode}'}")
     return done.stdout

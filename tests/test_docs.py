@@ -1,0 +1,140 @@
+"""The pages agree with the code: tables, error codes, examples and links."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf import errors
+from conf.addresses import BUILT_IN
+from conf.document import read_document
+from conf.environment import REQUIRED_BY, Environment
+from conf.ipam import read_ipam
+from conf.keys import UnknownKeys
+from conf.models import NetworkModel, PoolModel, RangeModel, StaticModel, validate
+from conf.settings import parse_settings
+from conf.strict import read_ipam_request, read_request
+from docs import generate
+from ipam.ranges import range_sets
+from tests.lan import Lan
+from tests.runtime import REFERENCE, Runtime
+
+TREE = Path(__file__).resolve().parent.parent
+PAGES = [TREE / "README.md", TREE / "CONTRIBUTING.md", *sorted((TREE / "docs").rglob("*.md"))]
+CONFIGURATION = (TREE / "docs/configuration.md").read_text()
+README = (TREE / "README.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def configurations() -> list[dict[str, Any]]:
+    """Every network configuration that the pages show; of a list, what its plugins get."""
+    shown = [json.loads(block) for block in blocks(README, "json") + blocks(CONFIGURATION, "json")]
+    made = []
+    for each in shown:
+        head = {key: each[key] for key in ("cniVersion", "name")}
+        made += [{**head, **plugin} for plugin in each.get("plugins", [each])]
+    return made
+
+
+@pytest.mark.parametrize("page", generate.PAGES)
+def test_generated_tables_are_those_of_the_code(page: str) -> None:
+    assert generate.regenerated(page) == (TREE / page).read_text(), "run .venv/bin/python docs/generate.py"
+
+
+def test_readme_has_every_key_of_the_models() -> None:
+    listed = set(re.findall(r"^\| `([^`]+)`", README, re.MULTILINE))
+    wanted = set(NetworkModel.known_keys())
+    wanted |= {f"ipam.{key}" for key in PoolModel.known_keys() + StaticModel.known_keys()}
+    wanted |= {f"ipam.ranges[][].{key}" for key in RangeModel.known_keys()}
+    assert wanted <= listed
+
+
+def test_every_error_has_its_section_and_every_section_its_error() -> None:
+    sections = re.findall(r"^## (?:(\d+) )?(\w+)$", (TREE / "docs/errors.md").read_text(), re.MULTILINE)
+    tree = [("" if code == "*" else code, name) for code, name, _ in generate.error_tree()]
+    assert sorted(sections) == sorted(tree)
+    classes = {
+        name: each
+        for name, each in vars(errors).items()
+        if isinstance(each, type) and issubclass(each, errors.CniError)
+    }
+    assert [str(classes[name].code) for code, name in sections if code] == [code for code, _ in sections if code]
+    # To a reader IpamPluginMissing is its parent: it has the same code.
+    assert set(classes) - {"CniError", "IpamPluginMissing"} == {name for _, name in sections}
+
+
+@pytest.mark.parametrize("values", configurations(), ids=lambda values: values["name"])
+def test_examples_are_valid_and_have_no_unknown_key(values: dict[str, Any]) -> None:
+    document = read_document(json.dumps(values).encode(), "ADD")
+    environment = Environment("ADD", "c1", "/run/netns/c1", "eth0")
+    read = read_request if values["type"] in {"cni-macvlan-py", "macvlan"} else read_ipam_request
+    request = read(environment, document)
+    assert values["type"] == "bridge" or request.unknown_keys == []
+    if request.ipam_type in BUILT_IN:
+        unknown: UnknownKeys = []
+        validate(StaticModel if request.ipam_type == "static" else PoolModel, request.ipam, "ipam.", unknown)
+        assert unknown == []
+        config = read_ipam(request)
+        assert config.addresses or range_sets(config.ranges)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("values", configurations(), ids=lambda values: values["name"])
+def test_examples_work(runtime: Runtime, lan: Lan, values: dict[str, Any]) -> None:
+    lan.node.batch("link add eth1 type veth peer name wire1", "link set wire1 up", "link set eth1 up")
+    (runtime.cni_path / "bridge").symlink_to(REFERENCE / "bridge")
+    if "dataDir" in values.get("ipam", {}):
+        values = {**values, "ipam": {**values["ipam"], "dataDir": str(runtime.data_dir)}}
+    container = lan.container()
+    addresses = runtime.add(values, container, plugin=values["type"]).addresses
+    assert bool(addresses) == ("ipam" in values)
+    runtime.check(values, container, plugin=values["type"]).expect()
+    runtime.delete(values, container, plugin=values["type"]).expect()
+    assert container.links() == ["lo"]
+
+
+def test_settings_example_is_valid() -> None:
+    (example,) = blocks(CONFIGURATION, "toml")
+    parse_settings(example.encode(), "settings.toml")
+    assert set(tomllib.loads(example)) <= set(generate.SETTINGS)
+
+
+def test_every_variable_is_described() -> None:
+    described = set(re.findall(r"^\| `(CNI_\w+)`", CONFIGURATION, re.MULTILINE))
+    read = set()
+    for source in (TREE / "conf").glob("*.py"):
+        read |= set(re.findall(r"\"(CNI_[A-Z_]+)\"", source.read_text()))
+    assert described >= read | set(REQUIRED_BY)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TREE)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        target, _, anchor = link.partition("#")
+        if target.startswith("https://"):
+            continue
+        file = (page.parent / target) if target else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_readme_names_only_targets_that_there_are() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (TREE / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", README, re.MULTILINE)) <= targets
