@@ -1,71 +1,60 @@
-"""The process boundary: environment, stdin, stdout, signals and the exit status."""
+"""The process that serves a call itself: stdin, signals, the answer and the exit status."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
-from conf.versions import SUPPORTED
+from conf.errors import TryAgain
+from conf.versions import LATEST
 from plugin.dispatch import dispatch
+from plugin.result import render_error
 
 if TYPE_CHECKING:
     from conf.environment import Environment
+    from conf.settings import Settings
     from plugin.node import Node
 
-ABOUT = "CNI macvlan plugin cni-macvlan-py\nCNI protocol versions supported: " + ", ".join(SUPPORTED)
 HUGE = 16 << 20  # bytes of stdin; a network configuration has some hundred
 
 
-def main() -> int:
-    """Serve the call that this process was executed for and return its exit status."""
-    if "CNI_COMMAND" in os.environ:
-        return _serve_call()
-    if len(sys.argv) > 1:
-        from plugin.cli import run  # noqa: PLC0415 - for people only
-
-        return run(sys.argv[1:])
-    print(ABOUT, file=sys.stderr)  # noqa: T201 - a person has called us by hand
-    return 0
-
-
-def _serve_call() -> int:
-    answer = _reserve_stdout()
+def serve(executable: str, answer: int) -> int:
+    """Serve the call of this process; the answer goes to the descriptor ``answer``."""
     stop: list[int] = []
+    used: list[Settings] = []
     # Told to stop, a call goes on to where it can be undone whole (ADD) or to its end (DEL).
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stop.append(received))
-
-    def deliver(text: bytes, _status: int) -> None:
-        while text:
-            text = text[os.write(answer, text) :]
 
     def find_node(environment: Environment) -> Node:
         from plugin import log  # noqa: PLC0415 - VERSION and malformed input are answered without
         from plugin.node import Node, read_settings  # noqa: PLC0415 - as above
 
         settings = read_settings(environment.variables)
+        used.append(settings)
         log.set_up(settings)
         log.name_call(environment)
-        return Node(settings, sys.argv[0], lambda: bool(stop))
+        return Node(settings, executable, lambda: bool(stop))
 
-    return dispatch(dict(os.environ), _read_stdin, deliver, find_node)
+    status = dispatch(dict(os.environ), _read_stdin, lambda text, _: _write(answer, text), find_node)
+    if used and used[0].agent == "auto":
+        from plugin.agent.auto import leave_agent  # noqa: PLC0415 - a setting that few nodes have
+
+        os.close(answer)  # who waits for the end of our output need not wait for the agent
+        leave_agent(executable)
+    return status
 
 
-def _reserve_stdout() -> int:
-    """Keep the real stdout for the one answer; whatever prints by mistake is sent to stderr.
+def refuse(reason: str, answer: int) -> int:
+    """Answer that the call should be tried again, and return the exit status."""
+    _write(answer, render_error(TryAgain(f"{reason}; try again", "see the log of the agent"), LATEST))
+    return 1
 
-    A runtime may have closed any of the three: then no file opened later may take its number.
-    """
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDONLY)  # the lowest free number; writing to it fails, as to a closed one
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    return answer
+
+def _write(descriptor: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(descriptor, text) :]
 
 
 def _read_stdin() -> bytes:

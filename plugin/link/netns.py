@@ -8,14 +8,15 @@ import fcntl
 import os
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn
 
 from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNET, CLONE_NEWNS, CLONE_FS = 0x40000000, 0x00020000, 0x00000200  # linux/sched.h
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
 LOCK_SECONDS = 60.0
@@ -109,9 +110,56 @@ def own_identity() -> str:
     return f"{status.st_dev}:{status.st_ino}"
 
 
-def _setns(descriptor: int) -> None:
+class NoWayHome(Exception):
+    """A thread could not return to its own namespaces: it must serve nobody any more."""
+
+
+class Home:
+    """The network and mount namespace that the threads of this process live in."""
+
+    def __init__(self) -> None:
+        self._network = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        self._mount = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+
+    @contextmanager
+    def away(self, network: int, mount: int) -> Iterator[None]:
+        """Have the calling thread stand where another process does. Raises NoWayHome if it cannot come back."""
+        abroad = not os.path.sameopenfile(mount, self._mount)
+        try:
+            if abroad:
+                _unshare_file_system()
+                _setns(mount, CLONE_NEWNS)
+            _setns(network)
+            yield
+        finally:
+            try:
+                _setns(self._network)
+                if abroad:
+                    _setns(self._mount, CLONE_NEWNS)
+            except OSError as error:
+                raise NoWayHome(str(error)) from error
+
+
+def _unshare_file_system() -> None:
+    """Give the thread a working directory and root of its own, without which it may not change mount namespaces."""
+    if hasattr(os, "unshare"):  # Python 3.12
+        os.unshare(CLONE_FS)
+    elif _libc().unshare(CLONE_FS) < 0:
+        _raise_errno()
+
+
+def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
     if hasattr(os, "setns"):  # Python 3.12
-        os.setns(descriptor, CLONE_NEWNET)
-    elif ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+        os.setns(descriptor, kind)
+    elif _libc().setns(descriptor, kind) < 0:
+        _raise_errno()
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _raise_errno() -> NoReturn:
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number))

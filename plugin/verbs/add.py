@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import InterfaceExists, IpamPluginFailure
 from conf.result import Interface, Result, ResultIp, read_result
-from ipam.resolve import data_dir, source_for
+from ipam.resolve import source_for
 from plugin.link import addressing, macvlan, messages
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.result import render_result
@@ -40,9 +40,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         outside = inside if request.link.link_in_container else host
         where = "in the container" if request.link.link_in_container else "on this node"
         master = macvlan.find_master(outside, request.link, where)
-        attachment = node.attachment(
-            request, namespace.identity, macvlan.KIND, data_dir(request) if request.ipam_type else ""
-        )
+        attachment = node.attachment(request, namespace.identity, macvlan.KIND, source.directory)
         _clear_the_way(inside, attachment, node)
 
         assignment = source.acquire(attachment, replace=True)

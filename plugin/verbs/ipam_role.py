@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from conf.addresses import HOST_LOCAL
 from conf.errors import InvalidNetworkConfig, StoreFailure, StoreTooNew, TryAgain, Unavailable
 from conf.request import read_valid_attachments
 from conf.result import Result, ResultIp
 from ipam.lease import Owner
-from ipam.resolve import built_in, data_dir, source_for_release
+from ipam.resolve import built_in, source_for_release
 from plugin.result import render_result
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Give addresses; the result has no interfaces (SPEC 1.1, section 4, "IPAM")."""
     source = built_in(request, node.store)
-    directory = data_dir(request) if request.ipam_type == HOST_LOCAL else ""
-    attachment = node.attachment(request, netns_id="", device="", ipam_dir=directory)
+    attachment = node.attachment(request, netns_id="", device="", ipam_dir=source.directory)
     with ExitStack() as undo:
         assignment = source.acquire(attachment, replace=False)
         undo.callback(source.release, attachment.owner)

@@ -1,0 +1,253 @@
+"""The agent: takes calls from its socket, gathers each until it is complete, and has worker threads serve them."""
+
+# ruff: noqa: FBT003 - setblocking(False) says what it means
+
+from __future__ import annotations
+
+import array
+import errno
+import logging
+import os
+import queue
+import selectors
+import signal
+import socket
+import struct
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conf.errors import TryAgain
+from conf.versions import LATEST
+from plugin.agent import systemd, wire, worker
+from plugin.link.netns import Home, NoWayHome
+from plugin.result import render_error
+
+if TYPE_CHECKING:
+    from plugin.agent.wire import Call
+
+log = logging.getLogger(__name__)
+
+CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
+BACKLOG = 1024
+MAX_CLIENTS = 512
+REQUEST_SECONDS = 5.0
+TICK_SECONDS = 0.5
+CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an agent runs: its socket's path, threads, calls that may wait, seconds that a call may take.
+
+    After ``idle`` seconds without a call it ends, 0: never.
+    """
+
+    path: str
+    workers: int = 16
+    waiting: int = 512
+    limit: float = 120.0
+    idle: float = 0.0
+
+
+@dataclass(eq=False)
+class Client:
+    """A connection whose request is still on its way."""
+
+    connection: socket.socket
+    deadline: float
+    received: bytearray = field(default_factory=bytearray)
+    descriptors: list[int] = field(default_factory=list)
+
+    def close(self) -> None:
+        """Close the connection and whatever came with it."""
+        self.connection.close()
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+
+class Server:
+    """An agent on one socket; ``run`` returns when it was told to stop, or when another agent took its path over."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._home = Home()
+        self._selector = selectors.DefaultSelector()
+        self._clients: set[Client] = set()
+        self._calls: queue.Queue[tuple[Call, socket.socket] | None] = queue.Queue(options.waiting)
+        self._stopping = threading.Event()
+        self._last_call = time.monotonic()
+        self._listener, self._is_inherited = _listen(options.path)
+        self._inode = None if self._is_inherited else os.stat(options.path).st_ino
+
+    def run(self) -> None:
+        """Serve until told to stop; what was accepted is served to its end."""
+        threads = [self._start_worker() for _ in range(self._options.workers)]
+        wake_receiver, wake_sender = socket.socketpair()
+        wake_sender.setblocking(False)
+        signal.set_wakeup_fd(wake_sender.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        self._selector.register(wake_receiver, selectors.EVENT_READ)
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        systemd.notify("READY=1")
+        watchdog = systemd.watchdog_seconds()
+        due = time.monotonic()
+        while not (self._stopping.is_set() or self._is_superseded() or self._is_idle()):
+            self._turn(min(TICK_SECONDS, watchdog or TICK_SECONDS))
+            if watchdog and time.monotonic() >= due:
+                systemd.notify("WATCHDOG=1")
+                due = time.monotonic() + watchdog / 2
+        systemd.notify("STOPPING=1")
+        self._drain()
+        for _ in threads:
+            self._calls.put(None)
+        for thread in threads:
+            thread.join()
+        if self._inode is not None and not self._is_superseded():
+            with suppress(FileNotFoundError):
+                os.unlink(self._options.path)
+
+    def _turn(self, seconds: float) -> None:
+        for key, _ in self._selector.select(seconds):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif isinstance(key.data, Client):
+                self._receive(key.data)
+            else:
+                os.read(key.fd, CHUNK)
+        now = time.monotonic()
+        for client in [c for c in self._clients if c.deadline < now]:
+            log.warning("a client was too slow to send its request")
+            self._drop(client)
+
+    def _drain(self) -> None:
+        """Take what is already in the socket's queue, and no more."""
+        while self._accept():
+            pass
+        if not self._is_inherited:
+            self._listener.close()
+        until = time.monotonic() + REQUEST_SECONDS
+        while self._clients and time.monotonic() < until:
+            self._turn(TICK_SECONDS)
+
+    def _is_superseded(self) -> bool:
+        """Whether another agent has put its socket where ours was."""
+        if self._inode is None:
+            return False
+        try:
+            return os.stat(self._options.path).st_ino != self._inode
+        except FileNotFoundError:
+            return False
+
+    def _is_idle(self) -> bool:
+        return 0 < self._options.idle < time.monotonic() - self._last_call
+
+    def _accept(self) -> bool:
+        """Take one connection; whether there was one."""
+        try:
+            connection, _ = self._listener.accept()
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
+                log.warning("no connection could be taken: %s", error)
+                time.sleep(0.01)  # out of descriptors: those who hold them get a moment
+            return False
+        client = Client(connection, time.monotonic() + REQUEST_SECONDS)
+        connection.setblocking(False)
+        pid, uid, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+        if uid != os.geteuid() or len(self._clients) >= MAX_CLIENTS:
+            log.warning("process %d of user %d was turned away", pid, uid)
+            client.close()
+            return True
+        try:
+            connection.send(wire.hello(self._options.limit))
+        except OSError:
+            client.close()
+            return True
+        self._last_call = time.monotonic()
+        self._clients.add(client)
+        self._selector.register(connection, selectors.EVENT_READ, client)
+        return True
+
+    def _receive(self, client: Client) -> None:
+        """Take what has come of a request; hand it on if it is complete."""
+        try:
+            missing = wire.missing_bytes(client.received)
+            data, ancillary, flags, _ = client.connection.recvmsg(
+                min(missing, CHUNK), socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * 4), socket.MSG_CMSG_CLOEXEC
+            )
+            for level, kind, content in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    client.descriptors += array.array("i", content[: len(content) // 4 * 4])
+            client.received += data
+            wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
+            if wire.missing_bytes(client.received):
+                return
+            call = wire.read_call(client.received, client.descriptors)
+        except BlockingIOError:
+            return
+        except (OSError, wire.MalformedRequest) as error:
+            log.warning("a client sent no request: %s", error)
+            self._drop(client)
+            return
+        self._selector.unregister(client.connection)
+        self._clients.discard(client)
+        client.connection.settimeout(self._options.limit)
+        try:
+            self._calls.put_nowait((call, client.connection))
+        except queue.Full:
+            self._refuse(client, "the agent has too many calls waiting; try again")
+
+    def _refuse(self, client: Client, reason: str) -> None:
+        error = TryAgain(reason, f"{self._options.waiting} calls are waiting")
+        with suppress(OSError):
+            client.connection.send(wire.answer(1, render_error(error, LATEST)))
+        client.close()
+
+    def _drop(self, client: Client) -> None:
+        self._selector.unregister(client.connection)
+        self._clients.discard(client)
+        client.close()
+
+    def _start_worker(self) -> threading.Thread:
+        thread = threading.Thread(target=self._work, name="worker")
+        thread.start()
+        return thread
+
+    def _work(self) -> None:
+        """A worker thread's life: call after call, until told to go or unable to come home."""
+        while (taken := self._calls.get()) is not None:
+            call, connection = taken
+            try:
+                with connection:
+                    worker.serve(call, connection, self._home)
+            except NoWayHome:
+                log.exception("a worker is lost in a caller's namespaces and ends")
+                self._start_worker().join()
+                return
+            except Exception:
+                log.exception("a call was given up")
+            finally:
+                call.close()
+
+
+def _listen(path: str) -> tuple[socket.socket, bool]:
+    """The socket to accept from, and whether it is systemd's."""
+    inherited = systemd.inherited_socket()
+    if inherited is not None:
+        inherited.setblocking(False)
+        return inherited, True
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listener.setblocking(False)
+    # Bound beside its place and moved there: at no moment is there no agent, or one that others may connect to.
+    temporary = f"{path}.{os.getpid()}"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)
+    listener.bind(temporary)
+    os.chmod(temporary, 0o600)
+    listener.listen(BACKLOG)
+    os.rename(temporary, path)
+    return listener, False

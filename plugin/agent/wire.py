@@ -1,0 +1,117 @@
+"""The agent's side of its socket: bytes and descriptors → one call, and the answer's bytes (docs/agent-protocol.md)."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass, field
+
+from plugin.agent.client import MAGIC, MAX_STDIN
+
+VERSION = 1
+NUMBER = struct.Struct("!I")
+HEADER = struct.Struct("!4sI")
+HELLO = struct.Struct("!4sII")
+MAX_REQUEST = MAX_STDIN + (1 << 20)  # stdin, and what surrounds it
+MAX_DESCRIPTORS = 3
+
+
+class MalformedRequest(Exception):
+    """What came is not a request; its sender gets no answer."""
+
+
+@dataclass
+class Call:
+    """One call as it came over the socket; it owns its descriptors."""
+
+    variables: dict[str, str]
+    executable: str
+    stdin: bytes
+    descriptors: list[int] = field(default_factory=list)
+
+    @property
+    def network_namespace(self) -> int:
+        """Descriptor of the namespace that the caller stands in."""
+        return self.descriptors[0]
+
+    @property
+    def mount_namespace(self) -> int:
+        """Descriptor of the mount namespace that the caller stands in."""
+        return self.descriptors[1]
+
+    def take_container(self) -> int | None:
+        """A descriptor of the container's namespace for the taker to close; None if the caller could not open it."""
+        return os.dup(self.descriptors[2]) if len(self.descriptors) == MAX_DESCRIPTORS else None
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        while self.descriptors:
+            os.close(self.descriptors.pop())
+
+
+def hello(limit_seconds: float) -> bytes:
+    """What a client is sent at once: that we are the agent, and how long it may have to wait."""
+    return HELLO.pack(MAGIC, VERSION, int(limit_seconds * 1000))
+
+
+def answer(status: int, text: bytes) -> bytes:
+    """An exit status and what goes to stdout."""
+    return HEADER.pack(MAGIC, status) + NUMBER.pack(len(text)) + text
+
+
+def missing_bytes(received: bytearray) -> int:
+    """How many bytes of the request are still to come; raises MalformedRequest as soon as it cannot be one."""
+    if not MAGIC.startswith(received[:4]):
+        raise MalformedRequest("wrong magic")
+    if len(received) < HEADER.size:
+        return HEADER.size - len(received)
+    size = HEADER.unpack_from(received)[1]
+    if size > MAX_REQUEST:
+        raise MalformedRequest(f"{size} bytes announced")
+    left: int = HEADER.size + size - len(received)
+    if left < 0:
+        raise MalformedRequest("more than one request")
+    return left
+
+
+def require_sane(data: bytes, descriptors: list[int], *, truncated: bool) -> None:
+    """Raise MalformedRequest where a client hung up in the middle, or sent more descriptors than a call has."""
+    if not data:
+        raise MalformedRequest("it broke off")
+    if truncated or len(descriptors) > MAX_DESCRIPTORS:
+        raise MalformedRequest("too many descriptors")
+
+
+def read_call(received: bytearray, descriptors: list[int]) -> Call:
+    """A complete request as a call. Raises MalformedRequest; the descriptors are then the caller's to close."""
+    if not 2 <= len(descriptors) <= MAX_DESCRIPTORS:  # noqa: PLR2004 - own network and mount namespace
+        raise MalformedRequest(f"{len(descriptors)} descriptors")
+    view = memoryview(received)
+    offset = HEADER.size
+
+    def number() -> int:
+        nonlocal offset
+        if offset + NUMBER.size > len(view):
+            raise MalformedRequest("it ends early")
+        value: int = NUMBER.unpack_from(view, offset)[0]
+        offset += NUMBER.size
+        return value
+
+    def field() -> bytes:
+        nonlocal offset
+        size = number()
+        if offset + size > len(view):
+            raise MalformedRequest("it ends early")
+        value = bytes(view[offset : offset + size])
+        offset += size
+        return value
+
+    variables = {}
+    for _ in range(number()):
+        name, _, value = os.fsdecode(field()).partition("=")
+        variables[name] = value
+    executable = os.fsdecode(field())
+    stdin = field()
+    if offset != len(view):
+        raise MalformedRequest("there is more behind it")
+    return Call(variables, executable, stdin, descriptors)

@@ -1,0 +1,68 @@
+"""One call served in the namespaces that its descriptors name, by a thread that goes home afterwards."""
+
+from __future__ import annotations
+
+import select
+import socket
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from ipam.store.sqlite import SqliteStore
+from plugin import log as call_log
+from plugin.agent import wire
+from plugin.agent.client import DELIVERED, MAX_STDIN
+from plugin.dispatch import dispatch
+from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
+from plugin.node import Node, read_settings
+
+if TYPE_CHECKING:
+    from conf.environment import Environment
+    from plugin.agent.wire import Call
+
+# A node has one state directory; more are for tests that share an agent.
+open_store = lru_cache(maxsize=64)(SqliteStore)
+
+
+def serve(call: Call, connection: socket.socket, home: Home) -> None:
+    """Answer one call; the answer counts only once the client says that it has passed it on.
+
+    Raises NoWayHome where the thread could not return: then it must end.
+    """
+
+    def deliver(text: bytes, status: int) -> None:
+        connection.sendall(wire.answer(status, text))
+        if connection.recv(1) != DELIVERED:
+            raise ConnectionAbortedError("the caller went away before it had the answer")
+
+    def find_node(environment: Environment) -> Node:
+        call_log.name_call(environment)
+        return Node(
+            read_settings(environment.variables),
+            call.executable,
+            lambda: False,  # a stopping agent finishes what it has begun
+            lambda path: _open(path, environment, call),
+            open_store,
+        )
+
+    if _is_gone(connection):
+        return
+    with home.away(call.network_namespace, call.mount_namespace):
+        dispatch(call.variables, lambda: _stdin(call), deliver, find_node)
+
+
+def _is_gone(connection: socket.socket) -> bool:
+    """Whether the caller gave up while its call was waiting: then nothing is to be begun."""
+    # not recv() with MSG_DONTWAIT: a socket with a timeout waits for it all the same
+    return bool(select.select([connection], [], [], 0)[0]) and connection.recv(1, socket.MSG_PEEK) == b""
+
+
+def _stdin(call: Call) -> bytes:
+    if len(call.stdin) > MAX_STDIN:
+        raise OSError(f"more than {MAX_STDIN} bytes")
+    return call.stdin
+
+
+def _open(path: str, environment: Environment, call: Call) -> Namespace:
+    """The namespace at a path; for CNI_NETNS that which the caller found there."""
+    descriptor = call.take_container() if path == environment.netns else None
+    return open_namespace(path) if descriptor is None else adopt_namespace(path, descriptor)

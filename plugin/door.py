@@ -1,0 +1,47 @@
+"""What a process of ours is for: one call of a runtime, served by the agent or else here, or a person's command."""
+
+import os
+import posix
+import sys
+
+from plugin.agent import client
+
+
+def main() -> int:
+    """Do what this process was executed for and return its exit status."""
+    if b"CNI_COMMAND" in posix.environ:
+        return _serve_call()
+    from plugin.cli import run  # noqa: PLC0415 - for people, who can wait for it
+
+    return run(sys.argv[1:])
+
+
+def _serve_call() -> int:
+    answer = _reserve_stdout()
+    executable = posix.environ.get(b"CNI_MACVLAN_CALLED_AS") or os.fsencode(sys.argv[0])
+    try:
+        status = client.ask(posix.environ, executable, answer)
+    except client.AgentFailure as failure:
+        from plugin.main import refuse  # noqa: PLC0415 - only a call that the agent failed needs more modules
+
+        return refuse(f"the agent failed: {failure}", answer)
+    if status is not None:
+        return status
+    from plugin.main import serve  # noqa: PLC0415 - only a call without agent needs more modules
+
+    return serve(os.fsdecode(executable), answer)
+
+
+def _reserve_stdout() -> int:
+    """Keep the real stdout for the one answer; whatever prints by mistake is sent to stderr.
+
+    A runtime may have closed any of the three: then no file opened later may take its number.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            posix.fstat(descriptor)
+        except OSError:
+            posix.open("/dev/null", posix.O_RDONLY)  # the lowest free number; writing to it fails, as to a closed one
+    answer = os.dup(1)
+    posix.dup2(2, 1)
+    return answer
