@@ -1,0 +1,200 @@
+"""The macvlan modes do on the wire what their names promise: real pings on a LAN of namespaces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import kernel_state
+from tests import lan as test_lan
+from tests.lan import GATEWAY4, GATEWAY6, NODE4, SECOND4, SUBNET4, SUBNET6, Lan
+
+if TYPE_CHECKING:
+    from tests.runtime import Json, Runtime
+
+NOT_CODED = (0, 999)
+
+# (mode, hairpin of the switch port): who answers besides a host elsewhere on the LAN
+TOPOLOGY = {
+    ("bridge", "off"): {"sibling"},
+    ("bridge", "on"): {"sibling", "parent"},
+    ("vepa", "off"): set(),
+    ("vepa", "on"): {"sibling", "parent"},
+    ("private", "off"): set(),
+    ("private", "on"): set(),
+}
+
+
+@pytest.mark.parametrize(("mode", "hairpin"), TOPOLOGY)
+def test_who_reaches_whom(lan: Lan, runtime: Runtime, mode: str, hairpin: str) -> None:
+    """A sibling is another child of the same master; the parent is the master's own address."""
+    lan.hairpin(on=hairpin == "on")
+    config = runtime.config(runtime.pool(SUBNET4, SUBNET6), mode=mode)
+    first, second = lan.container(), lan.container()
+    runtime.add(config, first).expect()
+    four, six = (address.split("/")[0] for address in runtime.add(config, second).addresses)
+    targets = {"other": GATEWAY4, "other, IPv6": GATEWAY6, "sibling": four, "sibling, IPv6": six, "parent": NODE4}
+    seen = test_lan.reachable({label: (first, address) for label, address in targets.items()})
+    answering = TOPOLOGY[mode, hairpin] | {"other"}
+    assert seen == {label: label.removesuffix(", IPv6") in answering for label in seen}
+    assert kernel_state.mode_of(first) == mode
+
+
+def test_no_mode_is_bridge(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    runtime.add(runtime.config(mode=""), container).expect()
+    assert kernel_state.mode_of(container) == "bridge"
+
+
+def test_passthru_takes_the_whole_master(lan: Lan, runtime: Runtime) -> None:
+    config = runtime.config(runtime.pool(SUBNET4), mode="passthru")
+    first, second = lan.container(), lan.container()
+    result = runtime.add(config, first).expect()
+    mac = test_lan.mac_of(lan.node, "eth0")
+    assert test_lan.mac_of(first, "net1") == mac
+    assert result["interfaces"][0]["mac"] == mac
+    assert test_lan.reachable({"other": (first, GATEWAY4)}) == {"other": True}
+    refusals = {mode: runtime.add(config | {"mode": mode}, second) for mode in ("passthru", "bridge")}
+    for mode, refusal in refusals.items():
+        assert refusal.code not in NOT_CODED, mode
+        assert "eth0" in refusal.msg, mode
+    assert second.links() == ["lo"]
+    assert len(runtime.held()) == 1
+    assert test_lan.reachable({"other": (first, GATEWAY4)}) == {"other": True}
+    runtime.check(config, first).expect()
+
+
+def test_passthru_after_another_child_is_refused(lan: Lan, runtime: Runtime) -> None:
+    first, second = lan.container(), lan.container()
+    runtime.add(runtime.config(runtime.pool(SUBNET4)), first).expect()
+    refusal = runtime.add(runtime.config(runtime.pool(SUBNET4), mode="passthru"), second)
+    assert refusal.code not in NOT_CODED
+    assert "passthru" in refusal.msg
+    assert second.links() == ["lo"]
+
+
+@pytest.mark.parametrize(("keys", "count"), [({}, 1), ({"promisc": True}, 1), ({"promisc": False}, 0)])
+def test_passthru_promiscuity_of_the_master(lan: Lan, runtime: Runtime, keys: Json, count: int) -> None:
+    before = promiscuity(lan)
+    container = lan.container()
+    config = runtime.config(runtime.pool(SUBNET4), mode="passthru", **keys)
+    runtime.add(config, container).expect()
+    assert promiscuity(lan) - before == count
+    runtime.check(config, container).expect()
+    runtime.delete(config, container).expect()
+    assert promiscuity(lan) == before
+
+
+def test_promisc_without_passthru_is_refused(lan: Lan, runtime: Runtime) -> None:
+    refusal = runtime.add(runtime.config(promisc=False), lan.container())
+    assert refusal.code == 7
+    assert "promisc" in refusal.msg
+
+
+def test_source_mode_hears_listed_senders_only(lan: Lan, runtime: Runtime) -> None:
+    stranger = lan.neighbour(SECOND4)
+    listed = test_lan.mac_of(lan.peer, "eth0")
+    config = runtime.config(runtime.pool(SUBNET4), mode="source", sourceMacs=[listed.upper()])
+    container = lan.container()
+    (address,) = runtime.add(config, container).addresses
+    address = address.split("/")[0]
+    assert test_lan.reachable({
+        "listed": (container, GATEWAY4),
+        "from listed": (lan.peer, address),
+        "stranger": (container, SECOND4),
+        "from stranger": (stranger, address),
+    }) == {"listed": True, "from listed": True, "stranger": False, "from stranger": False}  # fmt: skip
+    runtime.check(config, container).expect()
+    data = kernel_state.link(container)["linkinfo"]["info_data"]
+    assert data["mode"] == "source"
+    assert data["macaddr_data"] == [listed]
+
+
+def test_source_macs_without_source_mode_are_refused(lan: Lan, runtime: Runtime) -> None:
+    refusal = runtime.add(runtime.config(sourceMacs=["02:00:00:00:00:01"]), lan.container())
+    assert refusal.code == 7
+    assert "sourceMacs" in refusal.msg
+
+
+@pytest.mark.parametrize("length", [1, 3000])
+def test_bcqueuelen(lan: Lan, runtime: Runtime, length: int) -> None:
+    container = lan.container()
+    config = runtime.config(bcqueuelen=length)
+    runtime.add(config, container).expect()
+    assert kernel_state.link(container)["linkinfo"]["info_data"]["bcqueuelen"] == length
+    runtime.check(config, container).expect()
+
+
+@pytest.mark.parametrize("cutoff", [-1, 0, 5])
+def test_bccutoff(lan: Lan, runtime: Runtime, cutoff: int) -> None:
+    container = lan.container()
+    runtime.add(runtime.config(bccutoff=cutoff), container).expect()
+    assert kernel_state.broadcast_cutoff(container) == cutoff
+
+
+def test_mtu(lan: Lan, runtime: Runtime) -> None:
+    own, inherited = lan.container(), lan.container()
+    runtime.add(runtime.config(mtu=1400), own).expect()
+    runtime.add(runtime.config(mtu=0), inherited).expect()
+    assert kernel_state.link(own)["mtu"] == 1400
+    assert kernel_state.link(inherited)["mtu"] == 1500
+    lan.node.batch("link set eth0 mtu 1300")
+    assert kernel_state.link(own)["mtu"] == 1300
+
+
+@pytest.mark.parametrize("mtu", [1501, 65536, -1])
+def test_mtu_beyond_the_master_is_refused(lan: Lan, runtime: Runtime, mtu: int) -> None:
+    container = lan.container()
+    refusal = runtime.add(runtime.config(runtime.pool(SUBNET4), mtu=mtu), container)
+    assert refusal.code not in NOT_CODED
+    assert str(mtu) in refusal.msg
+    assert "1500" in refusal.msg
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+MAC = "02:00:00:00:0a:0b"
+MAC_FORMS = {"colons": MAC, "upper case": MAC.upper(), "dashes": MAC.replace(":", "-"), "dots": "0200.0000.0a0b"}
+
+
+@pytest.mark.parametrize("form", MAC_FORMS.values(), ids=MAC_FORMS.keys())
+def test_mac(lan: Lan, runtime: Runtime, form: str) -> None:
+    container = lan.container()
+    config = runtime.config(mac=form)
+    result = runtime.add(config, container).expect()
+    assert test_lan.mac_of(container, "net1") == MAC
+    assert result["interfaces"] == [{"mac": MAC, "name": "net1", "sandbox": str(container.path)}]
+    runtime.check(config, container).expect()
+
+
+LOW, MIDDLE, HIGH = (f"02:00:00:00:00:0{digit}" for digit in "123")
+
+
+@pytest.mark.parametrize(
+    ("keys", "args", "chosen"),
+    [
+        ({"mac": LOW}, "", LOW),
+        ({"mac": LOW}, f"MAC={MIDDLE}", MIDDLE),
+        ({"mac": LOW, "runtimeConfig": {"mac": HIGH}}, f"MAC={MIDDLE}", HIGH),
+        ({"mac": LOW, "args": {"cni": {"mac": HIGH}}}, "", LOW),
+    ],
+    ids=["config", "CNI_ARGS", "runtimeConfig", "args.cni is not read"],
+)
+def test_mac_precedence(lan: Lan, runtime: Runtime, keys: Json, args: str, chosen: str) -> None:
+    container = lan.container()
+    runtime.add(runtime.config(**keys), container, args=args).expect()
+    assert test_lan.mac_of(container, "net1") == chosen
+
+
+@pytest.mark.parametrize("mac", ["zz:zz", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:00:00:00:00:00:00:01"])
+def test_unusable_mac_is_refused(lan: Lan, runtime: Runtime, mac: str) -> None:
+    container = lan.container()
+    refusal = runtime.add(runtime.config(runtime.pool(SUBNET4), mac=mac), container)
+    assert refusal.code not in NOT_CODED
+    assert mac in refusal.msg
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+def promiscuity(lan: Lan) -> int:
+    (shown,) = lan.node.ip("link", "show", "dev", "eth0")
+    return int(shown["promiscuity"])
