@@ -42,7 +42,7 @@ class CniError(Exception):
 
     code = 999
 
-    def __init__(self, msg: str, details: str = "") -> None:
+    def __init__(self, msg: str, details: str) -> None:
         super().__init__(msg)
         self.msg = msg
         self.details = details

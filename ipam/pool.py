@@ -61,7 +61,7 @@ def check(tx: Transaction, owner: Owner, addresses: Sequence[IPAddress]) -> None
         wanted = ", ".join(missing) or "any"
         text = f"host-local: Failed to find address added by container {owner.container_id}"
         cure = "delete and add the attachment again"
-        raise CheckFailure(f"{text}; {owner.ifname} should hold {wanted} and holds {holds}: {cure}")
+        raise CheckFailure(f"{text}; {cure}", f"{owner.ifname} should hold {wanted} and holds {holds}")
 
 
 def sweep(tx: Transaction, valid: Collection[tuple[str, str]]) -> list[Owner]:
@@ -105,7 +105,7 @@ def _wishes(range_sets: Sequence[RangeSet], requested: Sequence[IPAddress]) -> l
     if left:
         text = f"failed to allocate all requested IPs: {' '.join(map(canonical, left))}"
         ranges = " and ".join(each.key for each in range_sets)
-        raise AddressUnavailable(f"{text}; request at most one address from each range set ({ranges})")
+        raise AddressUnavailable(f"{text}; request at most one address from each range set", f"the sets are {ranges}")
     return wishes
 
 
@@ -113,20 +113,20 @@ def _next(tx: Transaction, range_set: RangeSet) -> IPAddress:
     address = tx.next_free(range_set)
     if address is None:
         text = f"no IP addresses available in range set: {range_set.key}"
-        cure = f"all {range_set.capacity} are held: widen the ranges, or let GC free what no container uses"
-        raise PoolExhausted(f"{_at(range_set)}: {text}; {cure}")
+        cure = "widen the ranges, or let GC free what no container uses"
+        raise PoolExhausted(f"{_at(range_set)}: {text}; {cure}", f"addresses held: {range_set.capacity}, all there are")
     return address
 
 
 def _as_wished(tx: Transaction, range_set: RangeSet, wish: IPAddress) -> IPAddress:
     if wish in range_set.gateways:
         text = f"requested ip {canonical(wish)} is subnet's gateway; request another"
-        raise AddressUnavailable(f"{_at(range_set)}: {text}")
+        raise AddressUnavailable(f"{_at(range_set)}: {text}", f"the range set is {range_set.key}")
     holder = tx.holder(wish)
     if holder is not None or not range_set.gives(wish):
         reason = f"{holder.container_id} {holder.ifname} holds it" if holder else "it is excluded"
         text = f"requested IP address {canonical(wish)} is not available in range set {range_set.key}"
-        raise AddressUnavailable(f"{_at(range_set)}: {text}; {reason}, request another")
+        raise AddressUnavailable(f"{_at(range_set)}: {text}; {reason}, request another", f"for {canonical(wish)}")
     return wish
 
 
@@ -135,7 +135,7 @@ def _refuse_second(range_set: RangeSet, held: Sequence[IPAddress], owner: Owner)
         if address in range_set:
             text = f"{canonical(address)} has been allocated to {owner.container_id}"
             cure = f"duplicate allocation is not allowed; DEL {owner.ifname} first"
-            raise AddressUnavailable(f"{_at(range_set)}: {text}, {cure}")
+            raise AddressUnavailable(f"{_at(range_set)}: {text}, {cure}", f"{owner.ifname} holds an address of the set")
 
 
 def _at(range_set: RangeSet) -> str:

@@ -167,13 +167,14 @@ def range_sets(configs: tuple[tuple[RangeConfig, ...], ...]) -> tuple[RangeSet, 
     """
     if not configs:
         text = "no IP ranges specified; set ipam.subnet, or ipam.ranges to a list of range sets"
-        raise InvalidNetworkConfig(text)
+        raise InvalidNetworkConfig(text, 'as in "ranges": [[{"subnet": "10.1.0.0/24"}]]')
     sets = [_alternatives(index, config) for index, config in enumerate(configs)]
     for index, ranges in enumerate(sets):
         for other in range(index + 1, len(sets)):
             if any(one.overlaps(two) for one in ranges for two in sets[other]):
                 text = f"range set {index} overlaps with {other}; an address may be in one range set only"
-                raise InvalidNetworkConfig(text)
+                found = " and ".join(",".join(map(str, each)) for each in (ranges, sets[other]))
+                raise InvalidNetworkConfig(text, f"the sets are {found}")
     gateways = frozenset(each.gateway for ranges in sets for each in ranges if each.gateway is not None)
     return tuple(RangeSet(index, ranges, gateways) for index, ranges in enumerate(sets))
 
@@ -233,4 +234,6 @@ def _bounds(config: RangeConfig) -> tuple[IPAddress, IPAddress, IPAddress | None
 
 
 def _invalid(index: int, text: str, cure: str) -> InvalidNetworkConfig:
-    return InvalidNetworkConfig(f"invalid range set {index}: {text}; {cure}")
+    return InvalidNetworkConfig(
+        f"invalid range set {index}: {text}; {cure}", f"in ipam.ranges[{index}], counted from 0"
+    )

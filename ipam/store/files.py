@@ -57,7 +57,7 @@ class FilesStore:
                 place = os.path.dirname(place)
             if not (os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)):
                 text = f"lease directory {place} is no directory, or cannot be written; check it and ipam.dataDir"
-                raise StoreFailure(text)
+                raise StoreFailure(text, f"leases of network {network}")
 
 
 class FilesTransaction:
@@ -195,7 +195,7 @@ class FilesTransaction:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | how, 0o600)
         except FileExistsError:
             text = f"{path} was made by a program that does not respect the directory's lock; call again"
-            raise TryAgain(text) from None
+            raise TryAgain(text, f"the lock is a flock(2) on {self._directory}/lock") from None
         try:
             os.write(fd, new)
         except BaseException:
@@ -211,7 +211,7 @@ class FilesTransaction:
             yield
         except OSError as error:
             text = f"lease directory {self._directory}: {error}; check the directory, its disk and ipam.dataDir"
-            raise StoreFailure(text) from error
+            raise StoreFailure(text, "nothing was changed") from error
 
     # Memory
 

@@ -25,7 +25,7 @@ def lock(fd: int, wait: float, path: str) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 text = f"another process has held the lock of {path} for {wait:g} s; call again"
-                raise TryAgain(text) from None
+                raise TryAgain(text, "the lock is a flock(2), let go when its holder ends") from None
         else:
             return
         time.sleep(pause)

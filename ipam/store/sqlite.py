@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
 from ipam.store import schema
+from ipam.store.cures import READ_ONLY, RESET, STATE_DIR, cure_of, is_busy
 from ipam.store.flock import lock
 from ipam.store.leases import SqliteTransaction
 
@@ -24,18 +25,6 @@ LONG_LOG: Final = 512 * 1024
 
 SMALLEST: Final = 512
 """Bytes of the smallest page, hence of the smallest database; SQLite takes less for a new one."""
-
-BUSY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-STATE_DIR: Final = "check the state_dir of the settings"
-RESET: Final = "stop what runs on its networks, move {files} away, start again; the next ADD makes a new one"
-CURES: Final = {
-    sqlite3.SQLITE_CORRUPT: RESET,
-    sqlite3.SQLITE_NOTADB: RESET,
-    sqlite3.SQLITE_FULL: "the disk is full: make room",
-    sqlite3.SQLITE_READONLY: "it cannot be written: check its mode and its file system",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
-    sqlite3.SQLITE_IOERR: "the disk answers with errors: see the kernel's log",
-}
 
 
 class SqliteStore:
@@ -53,6 +42,8 @@ class SqliteStore:
         self._wait = wait
         self._mine = threading.local()
         self._open: list[Connection] = []
+        # SQLite makes those who wait for each other sleep; threads of one process can be woken.
+        self._turn = threading.Lock()
 
     @contextmanager
     def transaction(self, network: str) -> Iterator[SqliteTransaction]:
@@ -65,7 +56,7 @@ class SqliteStore:
         with self.transaction(network):
             # SQLite begins a transaction on a read-only disk, and refuses the first change.
             if not os.access(self._path, os.W_OK):
-                raise self._failure("attempt to write a readonly database", CURES[sqlite3.SQLITE_READONLY])
+                raise self._failure("attempt to write a readonly database", READ_ONLY)
 
     def networks(self) -> list[str]:
         """Return the names of the networks that have attachments, in alphabetical order."""
@@ -83,6 +74,8 @@ class SqliteStore:
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
+        if not self._turn.acquire(timeout=self._wait):
+            raise self._busy()
         try:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
@@ -95,6 +88,8 @@ class SqliteStore:
             self._trim(connection)
         except sqlite3.Error as error:
             raise self._explained(error) from error
+        finally:
+            self._turn.release()
 
     def _connection(self) -> Connection:
         """Return this thread's connection to the file that has the path now: an operator may have put another there."""
@@ -195,7 +190,7 @@ class SqliteStore:
         connection.execute("COMMIT")
         if application == schema.APPLICATION_ID and version > schema.VERSION:
             text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
-            raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it")
+            raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it", "nothing was changed")
         if (application, version) != (schema.APPLICATION_ID, schema.VERSION) and (application or version or table):
             raise self._failure(f"it belongs to another program (application_id {application:#x})", RESET)
         return bool(version)
@@ -228,17 +223,21 @@ class SqliteStore:
         connection.execute(f"PRAGMA busy_timeout = {round(self._wait * 1000)}")
 
     def _explained(self, error: sqlite3.Error) -> CniError:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in BUSY:
-            return TryAgain(f"the lease database {self._path} has been busy for {self._wait:g} s; call again")
+        if is_busy(error):
+            return self._busy()
         mine = getattr(self._mine, "opened", None)
         if mine:
             self._drop(mine[0])
-        return self._failure(str(error), CURES.get(code, "see the log"))
+        return self._failure(str(error), cure_of(error))
+
+    def _busy(self) -> TryAgain:
+        text = f"the lease database {self._path} has been busy for {self._wait:g} s; call again"
+        return TryAgain(text, "another process is in a transaction that does not end")
 
     def _failure(self, what: str, cure: str) -> StoreFailure:
         files = f"{self._path} and its -wal and -shm files"
-        return StoreFailure(f"lease database {self._path}: {what}; {cure.format(files=files)}")
+        text = f"lease database {self._path}: {what}; {cure.format(files=files)}"
+        return StoreFailure(text, "no address can be given until then; nothing was changed")
 
 
 @contextmanager

@@ -70,7 +70,8 @@ DIFFERENCES = [
     ),
     Difference(
         "Layer 2 attachment at 0.1.0 and 0.2.0", "fails with 999 and leaves the interface",
-        "is made; the result has no addresses", "the old form of a result has no place for an interface, and needs none",
+        "is made; the result has no addresses",
+        "the old form of a result has no place for an interface, and needs none",
         ("ADD",), frozenset({"layer 2 of 0.2.0"}),
     ),
     Difference(
