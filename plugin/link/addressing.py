@@ -102,7 +102,8 @@ def _set_sysctls(namespace: Namespace, ifname: str, *, ipv6: bool, undo: ExitSta
     if not ipv6:
         return
     try:
-        if sysctl.write("ipv6", "lo", "disable_ipv6", "0") is not None:
+        if sysctl.read("ipv6", "lo", "disable_ipv6") == "1":
+            sysctl.write("ipv6", "lo", "disable_ipv6", "0")
             undo.callback(_restore, namespace, "lo", "disable_ipv6", "1")
         sysctl.write("ipv6", ifname, "disable_ipv6", "0")
         sysctl.write("ipv6", ifname, "keep_addr_on_down", "1")

@@ -97,6 +97,9 @@ def _create_renamed(
     outside: Netlink, container: Netlink, namespace: Namespace, wanted: MacvlanAttributes, temporary: str
 ) -> None:
     """Before Linux 5.16 a new name is also compared with those of the namespace that the request comes from."""
+    left_by_killed = container.link(temporary)
+    if left_by_killed is not None:
+        delete(container, left_by_killed.index)
     try:
         outside.send(messages.create_macvlan(replace(wanted, name=temporary), namespace.descriptor))
         link = container.link(temporary)

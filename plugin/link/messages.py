@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,12 @@ class MacvlanAttributes:
     source_macs: tuple[str, ...] = ()
 
 
+# Encoding takes pyroute2 up to 0.15 ms. In an agent's life the same requests come again and again: interface names,
+# indexes and next hops hardly differ from one container to the next.
+_remembered = lru_cache(maxsize=512)
+
+
+@_remembered
 def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
     """A macvlan, down, made directly in the namespace of ``netns_fd`` (None: in the socket's own)."""
     data: list[tuple[str, Any]] = [("IFLA_MACVLAN_MODE", MACVLAN_MODES[wanted.mode])]
@@ -123,26 +130,31 @@ def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
     return _encode(ifinfmsg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, {}, attributes)
 
 
+@_remembered
 def rename_link(index: int, name: str) -> Message:
     """Give a device that is down another name."""
     return _encode(ifinfmsg, RTM_SETLINK, 0, {"index": index}, [("IFLA_IFNAME", name)])
 
 
+@_remembered
 def set_up(index: int) -> Message:
     """Bring a device up."""
     return _encode(ifinfmsg, RTM_SETLINK, 0, {"index": index, "flags": IFF_UP, "change": IFF_UP}, [])
 
 
+@_remembered
 def set_alias(index: int, alias: str) -> Message:
     """Set a device's alias, cut to what the kernel holds."""
     return _encode(ifinfmsg, RTM_SETLINK, 0, {"index": index}, [("IFLA_IFALIAS", alias[:MAX_IFALIAS])])
 
 
+@_remembered
 def delete_link(index: int) -> Message:
     """Remove a device."""
     return _encode(ifinfmsg, RTM_DELLINK, 0, {"index": index}, [])
 
 
+@_remembered
 def get_link(name: str = "", index: int = 0) -> Message:
     """Ask for one device by name (or alternative name) or index."""
     attributes: list[tuple[str, Any]] = [("IFLA_EXT_MASK", RTEXT_FILTER_SKIP_STATS)]
@@ -157,6 +169,7 @@ def dump_links() -> Message:
     return _encode(ifinfmsg, RTM_GETLINK, NLM_F_DUMP, {}, [("IFLA_EXT_MASK", RTEXT_FILTER_SKIP_STATS)])
 
 
+@_remembered
 def add_address(index: int, address: IPNetwork) -> Message:
     """An address with its prefix length; IPv4 gets the broadcast address of its network where there is one."""
     attributes = [("IFA_LOCAL", str(address.ip)), ("IFA_ADDRESS", str(address.ip))]
@@ -166,11 +179,13 @@ def add_address(index: int, address: IPNetwork) -> Message:
     return _encode(ifaddrmsg, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, fields, attributes)
 
 
+@_remembered
 def dump_addresses(index: int, family: int = 0) -> Message:
     """Ask for the addresses of one device (strict checking makes the kernel filter)."""
     return _encode(ifaddrmsg, RTM_GETADDR, NLM_F_DUMP, {"index": index, "family": family}, [])
 
 
+@_remembered
 def add_route(index: int, route: Route) -> Message:
     """A route over the device; without NLM_F_EXCL equal destinations become alternatives, as in the reference."""
     table = route.table or RT_TABLE_MAIN
@@ -195,6 +210,7 @@ def add_route(index: int, route: Route) -> Message:
     return _encode(rtmsg, RTM_NEWROUTE, NLM_F_CREATE, fields, attributes)
 
 
+@_remembered
 def dump_routes(family: int, table: int) -> Message:
     """Ask for the routes of one family and table."""
     attributes = [("RTA_TABLE", table)] if table else []

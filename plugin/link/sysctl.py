@@ -1,20 +1,24 @@
-"""Sysctls of one interface in the namespace that the calling thread is in."""
+"""Sysctls of one interface in the namespace that the calling thread is in; ``family`` is "ipv4" or "ipv6"."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 
-def path_of(family: str, ifname: str, key: str) -> Path:
-    """The file of a setting; ``family`` is "ipv4" or "ipv6"."""
-    return Path("/proc/sys/net", family, "conf", ifname, key)
+def read(family: str, ifname: str, key: str) -> str:
+    """Return its value. Raises OSError."""
+    with open(_path(family, ifname, key), encoding="ascii") as file:
+        return file.read().strip()
 
 
-def write(family: str, ifname: str, key: str, value: str) -> str | None:
-    """Set it and return what it was, None if it had the value already (then nothing is written). Raises OSError."""
-    path = path_of(family, ifname, key)
-    before = path.read_text().strip()
-    if before == value:
-        return None
-    path.write_text(value)
-    return before
+def write(family: str, ifname: str, key: str, value: str) -> None:
+    """Set it. Raises OSError."""
+    descriptor = os.open(_path(family, ifname, key), os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, value.encode())
+    finally:
+        os.close(descriptor)
+
+
+def _path(family: str, ifname: str, key: str) -> str:
+    return f"/proc/sys/net/{family}/conf/{ifname}/{key}"

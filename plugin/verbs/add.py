@@ -70,7 +70,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
 def _clear_the_way(inside: Netlink, attachment: Attachment, node: Node) -> None:
     """Remove what an ADD of this attachment left that was killed; raise InterfaceExists for anything else."""
     owner = attachment.owner
-    existing = macvlan.find(inside, owner.container_id, owner.ifname)
+    existing = inside.link(owner.ifname)
     if existing is None:
         return
     with node.store.transaction(owner.network) as tx:
