@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lan import Lan
-from tests.runtime import DOOR, REFERENCE, ROLES, Runtime
+from tests.runtime import DOOR, LAUNCHER, REFERENCE, ROLES, Runtime
+from tests.ways import Executed, InProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let another executable stand in for the door, to see what the tests say of it."""
     parser.addoption("--plugin", type=Path, default=DOOR, help="the plugin under test (default: the checkout's door)")
+    parser.addoption(
+        "--through", choices=("door", "process", "agent", "launcher"), default="door", help="how it is called"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +38,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kernel" in item.path.parts:
             item.add_marker(pytest.mark.kernel)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _way(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have every runtime call ours in the way that was asked for."""
+    through = pytestconfig.getoption("--through")
+    if through == "process":
+        Runtime.way = InProcess()
+    if through not in {"agent", "launcher"}:
+        yield
+        return
+    socket = tmp_path_factory.mktemp("agent") / "sock"
+    with subprocess.Popen([DOOR, "agent", "--socket", socket]) as agent:
+        Runtime.way = Executed(str(socket))
+        _await(socket)
+        yield
+        assert agent.poll() is None, "the agent died, and the door did its work"
+        agent.terminate()
+        assert agent.wait(30) == 0
+
+
+def _await(path: Path, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} is not there"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -58,13 +90,13 @@ def runtime(lan: Lan, tmp_path: Path, pytestconfig: pytest.Config) -> Runtime:
 @pytest.fixture
 def door(pytestconfig: pytest.Config) -> Path:
     """The executable under test."""
-    plugin: Path = pytestconfig.getoption("--plugin")
-    return plugin.resolve()
+    return plugins_under_test(pytestconfig)["macvlan"]
 
 
 def plugins_under_test(config: pytest.Config) -> dict[str, Path]:
     """CNI_PATH names to executables; a reference plugin brings its own IPAM plugins."""
     plugin: Path = config.getoption("--plugin").resolve()
     if plugin == DOOR:
-        return dict.fromkeys((*ROLES, DOOR.name), DOOR) | {"tuning": REFERENCE / "tuning"}
+        ours = LAUNCHER if config.getoption("--through") == "launcher" else DOOR
+        return dict.fromkeys((*ROLES, DOOR.name), ours) | {"tuning": REFERENCE / "tuning"}
     return {"macvlan": plugin} | {name: plugin.parent / name for name in (*ROLES[1:], "tuning")}

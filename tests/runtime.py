@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.ways import Executed
+
 if TYPE_CHECKING:
     from tests.lan import Lan
     from tests.namespaces import Namespace
+    from tests.ways import Way
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOOR = REPOSITORY / "cni-macvlan-py"
+LAUNCHER = REPOSITORY / "build" / "launcher"
+OURS = {DOOR, LAUNCHER}
 REFERENCE = Path("/usr/lib/cni")
 ROLES = ("macvlan", "host-local", "static")
 TYPE = "macvlan"
-SECONDS = 60
-
 Json = dict[str, Any]
 
 
@@ -61,8 +63,10 @@ class Answer:
 class Runtime:
     """Calls one set of plugins, from the node of a Lan, with a settings file, state and leases of its own.
 
-    ``plugins`` maps file names in CNI_PATH to executables.
+    ``plugins`` maps file names in CNI_PATH to executables; ``way`` is how ours is called, in every runtime.
     """
+
+    way: Way = Executed()
 
     def __init__(self, lan: Lan, plugins: dict[str, Path], directory: Path) -> None:
         self.lan = lan
@@ -97,18 +101,15 @@ class Runtime:
         environment = {
             "PATH": os.environ["PATH"],
             "CNI_MACVLAN_SETTINGS": str(self.settings),
-            "CNI_MACVLAN_AGENT_SOCKET": "",
             **{
                 f"CNI_{name}": value
                 for name, value in {"COMMAND": command, "PATH": str(self.cni_path), **variables}.items()
                 if value
             },
         }
-        done = subprocess.run(
-            ["nsenter", f"--net={self.lan.node.path}", str(self.cni_path / plugin)],
-            input=stdin, env=environment, cwd=self.directory, capture_output=True, text=True, timeout=SECONDS,
-            check=False,
-        )  # fmt: skip
+        executable = self.cni_path / plugin
+        way = self.way if executable.resolve() in OURS else Executed()
+        done = way.call(executable, self.lan.node.path, environment, stdin, self.directory)
         return Answer(done.returncode, one_document(done.stdout), done.stdout, done.stderr)
 
     def attach(  # noqa: PLR0913 - the parameters of CNI are what they are
