@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from plugin import log
 from plugin.dispatch import dispatch
-from plugin.link.netns import open_namespace
+from plugin.link.netns import Namespace, open_namespace
 from plugin.node import Node, read_settings
 
 if TYPE_CHECKING:
@@ -57,18 +57,20 @@ class InProcess:
     """A call of ``dispatch`` in a thread that stands in the node's namespace."""
 
     def call(self, executable: Path, node: Path, environment: dict[str, str], stdin: str, directory: Path) -> Done:
-        """Dispatch it."""
-        del directory
+        """Dispatch it; what the executable does beside serving calls needs a process."""
+        if "CNI_COMMAND" not in environment:
+            return Executed().call(executable, node, environment, stdin, directory)
         answers: list[bytes] = []
         statuses: list[int] = []
 
         def find_node(found: Environment) -> Node:
             settings = read_settings(found.variables)
-            log.set_up(settings)
             log.name_call(found)
-            return Node(settings, str(executable), lambda: False)
+            handler.setLevel(settings.log_level.upper())
+            return Node(settings, str(executable), lambda: False, _open_as_process)
 
         def serve() -> None:
+            handler.addFilter(lambda record: record.thread == threading.get_ident())
             with open_namespace(str(node)).entered():
                 statuses.append(
                     dispatch(
@@ -79,15 +81,16 @@ class InProcess:
                     )
                 )
 
+        handler = logging.FileHandler(directory / "log")
+        logging.getLogger().addHandler(handler)
         thread = threading.Thread(target=serve)
         thread.start()
         thread.join(SECONDS)
-        _close_log()
+        logging.getLogger().removeHandler(handler)
+        handler.close()
         return Done(statuses[0], b"".join(answers).decode(), "")
 
 
-def _close_log() -> None:
-    root = logging.getLogger()
-    for handler in [each for each in root.handlers if type(each) in {logging.FileHandler, logging.StreamHandler}]:
-        root.removeHandler(handler)
-        handler.close()
+def _open_as_process(path: str) -> Namespace:
+    """Open a namespace as a process would whose only thread this is."""
+    return open_namespace(path.replace("/proc/self/", "/proc/thread-self/"))
