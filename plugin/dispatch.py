@@ -53,6 +53,8 @@ def dispatch(
         _serve(environment, document, succeed, find_node)
     except CniError as error:
         failure: CniError = error
+    except OSError as error:
+        failure = IoFailure(f"the system refused: {error}; mend that and try again", f"{type(error).__name__}")
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
 

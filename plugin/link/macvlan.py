@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
@@ -14,6 +14,8 @@ from plugin.link.messages import AF_INET, AF_INET6, MacvlanAttributes
 from plugin.link.netlink import KernelRefusal
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from conf.network import LinkConfig
     from plugin.link.answers import Link
     from plugin.link.netlink import Netlink
@@ -50,22 +52,30 @@ def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
     return master
 
 
-def create(
-    outside: Netlink, container: Netlink, namespace: Namespace, wanted: MacvlanAttributes, temporary: str
-) -> Link:
-    """Make the child, down, inside the container; ``outside`` is the socket that sees the master.
+@dataclass(frozen=True)
+class Place:
+    """Where a child is made: sockets of the master's namespace and of the container's, and the latter namespace."""
+
+    outside: Netlink
+    inside: Netlink
+    namespace: Namespace
+
+
+def create(place: Place, wanted: MacvlanAttributes, temporary: str, undo: ExitStack) -> Link:
+    """Make the child, down, inside the container, and have ``undo`` remove it.
 
     ``temporary`` is a name that no other call uses. Raises InterfaceExists, MasterUnusable or LinkFailure.
     """
     try:
-        outside.send(messages.create_macvlan(wanted, namespace.descriptor))
+        place.outside.send(messages.create_macvlan(wanted, place.namespace.descriptor))
+        undo.callback(_remove, place.inside, wanted.name)
     except KernelRefusal as refusal:
-        if refusal.errno != errno.EEXIST or container.link(wanted.name) is not None:
+        if refusal.errno != errno.EEXIST or place.inside.link(wanted.name) is not None:
             raise _refused(refusal, wanted) from refusal
-        _create_renamed(outside, container, namespace, wanted, temporary)
-    link = container.link(wanted.name)
+        _create_renamed(place, wanted, temporary, undo)
+    link = place.inside.link(wanted.name)
     if link is None:
-        raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {namespace.path}")
+        raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {place.namespace.path}")
     return link
 
 
@@ -93,20 +103,26 @@ def parent_of(master: Link) -> int:
     return master.parent if master.kind in PARENT_KINDS and master.parent else master.index
 
 
-def _create_renamed(
-    outside: Netlink, container: Netlink, namespace: Namespace, wanted: MacvlanAttributes, temporary: str
-) -> None:
+def _create_renamed(place: Place, wanted: MacvlanAttributes, temporary: str, undo: ExitStack) -> None:
     """Before Linux 5.16 a new name is also compared with those of the namespace that the request comes from."""
-    left_by_killed = container.link(temporary)
+    left_by_killed = place.inside.link(temporary)
     if left_by_killed is not None:
-        delete(container, left_by_killed.index)
+        delete(place.inside, left_by_killed.index)
     try:
-        outside.send(messages.create_macvlan(replace(wanted, name=temporary), namespace.descriptor))
-        link = container.link(temporary)
+        place.outside.send(messages.create_macvlan(replace(wanted, name=temporary), place.namespace.descriptor))
+        undo.callback(_remove, place.inside, temporary)
+        link = place.inside.link(temporary)
         if link is not None:
-            container.send(messages.rename_link(link.index, wanted.name))
+            place.inside.send(messages.rename_link(link.index, wanted.name))
+            undo.callback(_remove, place.inside, wanted.name)
     except KernelRefusal as refusal:
         raise _refused(refusal, wanted) from refusal
+
+
+def _remove(container: Netlink, name: str) -> None:
+    link = container.link(name)
+    if link is not None:
+        delete(container, link.index)
 
 
 def _default_route_link(netlink: Netlink, where: str) -> Link:

@@ -8,6 +8,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING
 
+from conf.errors import LinkFailure
 from plugin.link import answers, messages
 
 if TYPE_CHECKING:
@@ -33,14 +34,21 @@ RECEIVE_BYTES = 1 << 18
 DUMP_ATTEMPTS = 20
 
 
-class KernelRefusal(Exception):
-    """The kernel answered a request with an error; ``position`` says which of those sent together."""
+class KernelRefusal(LinkFailure):
+    """The kernel answered a request with an error; ``position`` says which of those sent together.
+
+    Who knows what the request was for turns this into a failure that says so.
+    """
 
     def __init__(self, number: int, explanation: str, position: int) -> None:
         words = os.strerror(number)
-        super().__init__(f"{words} ({explanation})" if explanation else words)
+        self.words = f"{words} ({explanation})" if explanation else words
+        super().__init__(f"the kernel refused a request: {self.words}; see its log", f"errno {number}, rtnetlink")
         self.errno = number
         self.position = position
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class Netlink:

@@ -51,14 +51,9 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
                 "configure an address there",
                 "a layer 2 attachment has no ipam.type",
             )
-        link = macvlan.create(
-            outside,
-            inside,
-            namespace,
-            _wanted(request, master),
-            macvlan.temporary_name(environment.container_id, environment.ifname),
-        )
-        undo.callback(macvlan.delete, inside, link.index)
+        place = macvlan.Place(outside, inside, namespace)
+        temporary = macvlan.temporary_name(environment.container_id, environment.ifname)
+        link = macvlan.create(place, _wanted(request, master), temporary, undo)
         _configure(inside, namespace, link, assignment)
 
         node.go_on()
