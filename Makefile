@@ -9,6 +9,7 @@ FORCE ?=
 PYTHON ?=
 WORKERS ?= auto
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
@@ -81,6 +82,9 @@ setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests nee
 	@if [ ! -x /usr/lib/cni/macvlan ]; then
 	    $(call apt_install,containernetworking-plugins)
 	fi
+	if ! command -v gcc >/dev/null || ! command -v musl-gcc >/dev/null; then
+	    $(call apt_install,gcc libc6-dev musl-tools)
+	fi
 
 $(VENV)/test.stamp: requirements-test.txt $(VENV)/runtime.stamp
 	@echo "installing the test packages into $(VENV)"
@@ -93,20 +97,21 @@ demo: root setup network-tools ## Run the main job on real interfaces in throw-a
 
 .PHONY: test
 test: root setup-test ## Run everything: linters, architecture, the plugin on a real kernel (root)
-	@$(WITH_VENV) $(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal \
-	    --cov --cov-report=term $(PYTEST_ARGS)
+	@run="$(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal"
+	$(WITH_VENV) $$run --cov --cov-report=term $(PYTEST_ARGS)
+	[ -z "$(PYTEST_ARGS)" ] || exit 0
+	for through in process agent launcher; do
+	    echo "== the main job, called through: $$through"
+	    $(WITH_VENV) $$run --quiet --through=$$through tests/kernel
+	done
 
 .PHONY: lint
 lint: $(VENV)/test.stamp ## Run the linters and type checker alone
 	@$(VENV_PYTHON) -m pytest --noconftest -p no:cacheprovider --quiet tests/test_lint.py
 
 .PHONY: bench
-bench: root setup-test ## Compare with the reference plugin (root)
-	@for script in bench/*.py; do
-	    [ -e "$$script" ] || { echo "make bench: there is nothing under bench/ yet" >&2; exit 1; }
-	    echo "== $$script"
-	    $(WITH_VENV) PYTHONPATH=. $(VENV_PYTHON) "$$script"
-	done
+bench: root setup-test ## Compare with the reference plugins, write docs/benchmarks.md (root); BENCH_ARGS=--quick measures less
+	@$(WITH_VENV) PYTHONPATH=. $(VENV_PYTHON) -m bench $(BENCH_ARGS)
 
 .PHONY: install
 install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-local static" adds names, FORCE=1 takes them

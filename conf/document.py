@@ -25,7 +25,10 @@ class Document:
 def decode_object(stdin: bytes) -> dict[str, Any]:
     """Decode one JSON object; raises DecodingFailure (code 6)."""
     try:
-        values = json.loads(stdin.decode(), parse_constant=_refuse_constant)
+        text = stdin.decode()
+        values = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            values = _without_unusable(values)
     except (ValueError, RecursionError) as error:
         raise DecodingFailure(
             f"error unmarshall network config: {error}", "stdin has to be one JSON object in UTF-8"
@@ -71,6 +74,17 @@ def read_document(stdin: bytes, verb: str) -> Document:
         )
     versions.require_verb(version, verb)
     return Document(stdin, values, version, name)
+
+
+def _without_unusable(value: Any) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """Put U+FFFD for what no name and no database takes: lone surrogates, as Go does, and NUL."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+    if isinstance(value, list):
+        return [_without_unusable(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_unusable(key): _without_unusable(each) for key, each in value.items()}
+    return value
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -57,7 +57,7 @@ def read_result(values: dict[str, Any], version: str, origin: str) -> Result:
     result in messages ("prevResult"). Raises InvalidNetworkConfig.
     """
     stated = fold_keys(values, ["cniVersion"])[0].get("cniVersion") or version or UNSTATED
-    if stated not in FORMS:
+    if not isinstance(stated, str) or stated not in FORMS:
         raise InvalidNetworkConfig(
             f'could not parse {origin}: its "cniVersion" is {stated!r}', f"supported are {', '.join(FORMS)}"
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from conf import versions
@@ -80,13 +79,17 @@ def _serve(
     route(environment, document, find_node(environment), deliver)
 
 
-def is_ipam_role(document: Document, executable: str) -> bool:
-    """Whether another main plugin calls us for addresses: by our name as role, or as its ``ipam.type``."""
+def ipam_role(document: Document, executable: str) -> str:
+    """The ``ipam.type`` that another main plugin calls us for, "" if we are the main plugin.
+
+    We are told by the name that we are called by, or by the configuration's ``type``, which is then another's.
+    """
     called_as = os.path.basename(executable)
     values, _ = fold_keys(document.values, ["type", "ipam"])
     ipam = values.get("ipam")
     ipam_type = fold_keys(ipam, ["type"])[0].get("type") if isinstance(ipam, dict) else None
-    return called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
+    is_role = called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
+    return called_as if is_role else ""
 
 
 def _read(read_stdin: Callable[[], bytes]) -> bytes:
@@ -101,7 +104,8 @@ def _read(read_stdin: Callable[[], bytes]) -> bytes:
 def _version_asked(stdin: bytes) -> str:
     """VERSION echoes the version that it is asked in; a runtime may also send nothing, and is not failed for it."""
     try:
-        return fold_keys(decode_object(stdin), ["cniVersion"])[0].get("cniVersion") or versions.LATEST
+        values = decode_object(stdin)
+        return stated_version(values) if fold_keys(values, ["cniVersion"])[0] else versions.LATEST
     except CniError:
         return versions.LATEST
 
@@ -117,4 +121,6 @@ def _deliver_error(error: CniError, version: str, deliver: Callable[[bytes, int]
     try:
         deliver(render_error(error, version), 1)
     except OSError as failure:
-        print(f"the answer could not be written: {failure}; it was: {error}", file=sys.stderr)  # noqa: T201
+        import logging  # noqa: PLC0415 - as above
+
+        logging.getLogger(__name__).warning("the answer could not be written: %s; it was: %s", failure, error)

@@ -22,7 +22,7 @@ def set_up(settings: Settings) -> None:
     handler: logging.Handler
     if settings.log_file:
         try:
-            handler = logging.FileHandler(settings.log_file)
+            handler = logging.FileHandler(settings.log_file, errors="backslashreplace")
         except OSError as error:
             raise InvalidSettings(
                 f'"log_file" = "{settings.log_file}" cannot be written: {error.strerror}; mend the settings',

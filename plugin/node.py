@@ -56,15 +56,15 @@ class Node:
         environment = request.environment
         return Attachment(
             owner=Owner(request.network, environment.container_id, environment.ifname),
-            netns=environment.netns,
+            netns=_text(environment.netns),
             netns_id=netns_id,
             device=device,
             ipam=request.ipam_type,
             ipam_dir=ipam_dir,
             boot_id=self.boot_id,
             created=int(time.time()),
-            pod_namespace=request.arguments.get("K8S_POD_NAMESPACE", ""),
-            pod_name=request.arguments.get("K8S_POD_NAME", ""),
+            pod_namespace=_text(request.arguments.get("K8S_POD_NAMESPACE", "")),
+            pod_name=_text(request.arguments.get("K8S_POD_NAME", "")),
         )
 
 
@@ -82,6 +82,11 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             "CNI_MACVLAN_SETTINGS names the file",
         ) from error
     return parse_settings(text, path)
+
+
+def _text(value: str) -> str:
+    """What came from the environment, without the bytes that are no UTF-8."""
+    return value.encode(errors="replace").decode()
 
 
 def _close_on_exec(path: str, flags: int) -> int:

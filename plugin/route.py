@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conf.keys import UnknownKeys, did_you_mean
 from conf.request import Request, read_remains
-from plugin.dispatch import is_ipam_role
+from plugin.dispatch import ipam_role as ipam_role_of
 from plugin.verbs import ipam_role
 from plugin.verbs.add import add
 from plugin.verbs.check import check
@@ -56,9 +57,11 @@ IPAM = {
 
 def route(environment: Environment, document: Document, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Serve one well-formed call."""
-    verbs = IPAM if is_ipam_role(document, node.executable) else MAIN
-    read, serve = verbs[environment.command]
+    role = ipam_role_of(document, node.executable)
+    read, serve = (IPAM if role else MAIN)[environment.command]
     request = read(environment, document)
+    if role:
+        request = replace(request, ipam_type=role)
     try:
         serve(request, node, deliver)
     finally:

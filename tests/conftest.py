@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lan import Lan
-from tests.runtime import DOOR, LAUNCHER, REFERENCE, ROLES, Runtime
+from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES, Runtime
 from tests.ways import Executed, InProcess
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ def _way(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
     if through not in {"agent", "launcher"}:
         yield
         return
+    if through == "launcher":
+        Runtime.entry = tmp_path_factory.mktemp("launcher") / "launcher"
+        make = ["make", "-C", str(REPOSITORY / "launcher"), f"BUILD={Runtime.entry.parent}", "DOOR=/nonexistent"]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
     socket = tmp_path_factory.mktemp("agent") / "sock"
     with subprocess.Popen([DOOR, "agent", "--socket", socket]) as agent:
         Runtime.way = Executed(str(socket))
@@ -97,6 +101,5 @@ def plugins_under_test(config: pytest.Config) -> dict[str, Path]:
     """CNI_PATH names to executables; a reference plugin brings its own IPAM plugins."""
     plugin: Path = config.getoption("--plugin").resolve()
     if plugin == DOOR:
-        ours = LAUNCHER if config.getoption("--through") == "launcher" else DOOR
-        return dict.fromkeys((*ROLES, DOOR.name), ours) | {"tuning": REFERENCE / "tuning"}
+        return dict.fromkeys((*ROLES, DOOR.name), Runtime.entry) | {"tuning": REFERENCE / "tuning"}
     return {"macvlan": plugin} | {name: plugin.parent / name for name in (*ROLES[1:], "tuning")}

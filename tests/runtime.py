@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOOR = REPOSITORY / "cni-macvlan-py"
-LAUNCHER = REPOSITORY / "build" / "launcher"
-OURS = {DOOR, LAUNCHER}
 REFERENCE = Path("/usr/lib/cni")
 ROLES = ("macvlan", "host-local", "static")
 TYPE = "macvlan"
@@ -63,10 +61,12 @@ class Answer:
 class Runtime:
     """Calls one set of plugins, from the node of a Lan, with a settings file, state and leases of its own.
 
-    ``plugins`` maps file names in CNI_PATH to executables; ``way`` is how ours is called, in every runtime.
+    ``plugins`` maps file names in CNI_PATH to executables; ``way`` is how ours is called, and ``entry`` what of ours is
+    executed, in every runtime.
     """
 
     way: Way = Executed()
+    entry: Path = DOOR
 
     def __init__(self, lan: Lan, plugins: dict[str, Path], directory: Path) -> None:
         self.lan = lan
@@ -108,7 +108,7 @@ class Runtime:
             },
         }
         executable = self.cni_path / plugin
-        way = self.way if executable.resolve() in OURS else Executed()
+        way = self.way if executable.resolve() in {DOOR, self.entry} else Executed()
         done = way.call(executable, self.lan.node.path, environment, stdin, self.directory)
         return Answer(done.returncode, one_document(done.stdout), done.stdout, done.stderr)
 

@@ -269,7 +269,7 @@ def test_make_installs_under_a_prefix_and_removes_it(tmp_path: Path) -> None:
     make = ["make", "-C", str(TREE), f"DESTDIR={tmp_path}/host", "LINKS=macvlan"]
     subprocess.run([*make, "install"], stdin=subprocess.DEVNULL, check=True, timeout=100)
     link = tmp_path / "host/opt/cni/bin/macvlan"
-    assert link.readlink() == Path(f"/opt/{DOOR}/current/{DOOR}")
+    assert link.readlink() == Path(f"/opt/{DOOR}/current/entry")
     assert_works(tmp_path / f"host/opt/{DOOR}/current/{DOOR}", tmp_path)
     subprocess.run([*make, "uninstall"], stdin=subprocess.DEVNULL, check=True, timeout=100)
     assert [path for path in (tmp_path / "host").rglob("*") if not path.is_dir()] == []

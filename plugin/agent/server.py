@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from conf.errors import TryAgain
 from conf.versions import LATEST
 from plugin.agent import systemd, wire, worker
+from plugin.agent.listener import Listener
 from plugin.link.netns import Home, NoWayHome
 from plugin.result import render_error
 
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-BACKLOG = 1024
 MAX_CLIENTS = 512
 REQUEST_SECONDS = 5.0
 TICK_SECONDS = 0.5
 CHUNK = 1 << 18
+NOTHING_QUEUED = {errno.EAGAIN, errno.EINVAL}  # the latter from a socket that was shut down
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Client:
 
 
 class Server:
-    """An agent on one socket; ``run`` returns when it was told to stop, or when another agent took its path over."""
+    """An agent on one socket; ``run`` returns when it was told to stop, or when another agent took its path over.
+
+    From its making on the process no longer dies of SIGTERM and SIGINT. Raises OSError or TryAgain.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -77,42 +81,45 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
         self._calls: queue.Queue[tuple[Call, socket.socket] | None] = queue.Queue(options.waiting)
+        self._threads: list[threading.Thread] = []
+        self._watchdog = systemd.Watchdog()
         self._stopping = threading.Event()
+        # Before there is a socket that a signal would have to remove.
+        self._wake, self._waker = socket.socketpair()
+        self._heed_signals()
+        self._listener = Listener(options.path)
         self._last_call = time.monotonic()
-        self._listener, self._is_inherited = _listen(options.path)
-        self._inode = None if self._is_inherited else os.stat(options.path).st_ino
+
+    def _heed_signals(self) -> None:
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
 
     def run(self) -> None:
         """Serve until told to stop; what was accepted is served to its end."""
-        threads = [self._start_worker() for _ in range(self._options.workers)]
-        wake_receiver, wake_sender = socket.socketpair()
-        wake_sender.setblocking(False)
-        signal.set_wakeup_fd(wake_sender.fileno())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
-        self._selector.register(wake_receiver, selectors.EVENT_READ)
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        for _ in range(self._options.workers):
+            self._start_worker()
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        self._selector.register(self._listener.socket, selectors.EVENT_READ)
         systemd.notify("READY=1")
-        watchdog = systemd.watchdog_seconds()
-        due = time.monotonic()
-        while not (self._stopping.is_set() or self._is_superseded() or self._is_idle()):
-            self._turn(min(TICK_SECONDS, watchdog or TICK_SECONDS))
-            if watchdog and time.monotonic() >= due:
-                systemd.notify("WATCHDOG=1")
-                due = time.monotonic() + watchdog / 2
+        while not (self._stopping.is_set() or self._listener.is_lost() or self._is_idle()):
+            self._turn(TICK_SECONDS)
         systemd.notify("STOPPING=1")
         self._drain()
-        for _ in threads:
+        for _ in range(self._options.workers):
             self._calls.put(None)
-        for thread in threads:
-            thread.join()
-        if self._inode is not None and not self._is_superseded():
-            with suppress(FileNotFoundError):
-                os.unlink(self._options.path)
+        while self._threads:  # one that is lost adds its successor before it ends
+            thread = self._threads.pop()
+            while thread.is_alive():
+                thread.join(self._watchdog.seconds or None)
+                self._watchdog.feed()
 
     def _turn(self, seconds: float) -> None:
-        for key, _ in self._selector.select(seconds):
-            if key.fileobj is self._listener:
+        """Wait so long for something to happen, and see to it."""
+        self._watchdog.feed()
+        for key, _ in self._selector.select(min(seconds, self._watchdog.seconds or seconds)):
+            if key.fileobj is self._listener.socket:
                 self._accept()
             elif isinstance(key.data, Client):
                 self._receive(key.data)
@@ -124,36 +131,31 @@ class Server:
             self._drop(client)
 
     def _drain(self) -> None:
-        """Take what is already in the socket's queue, and no more."""
-        while self._accept():
-            pass
-        if not self._is_inherited:
-            self._listener.close()
+        """Take what is already in the socket's queue, and no more; see to it that these calls come in."""
+        self._selector.unregister(self._listener.socket)
+        self._listener.withdraw()
         until = time.monotonic() + REQUEST_SECONDS
-        while self._clients and time.monotonic() < until:
-            self._turn(TICK_SECONDS)
-
-    def _is_superseded(self) -> bool:
-        """Whether another agent has put its socket where ours was."""
-        if self._inode is None:
-            return False
-        try:
-            return os.stat(self._options.path).st_ino != self._inode
-        except FileNotFoundError:
-            return False
+        queued = True
+        while (queued or self._clients) and time.monotonic() < until:
+            has_room = len(self._clients) < MAX_CLIENTS
+            if queued and has_room:
+                queued = self._accept()
+            self._turn(0 if queued and has_room else TICK_SECONDS)
+        self._listener.socket.close()
 
     def _is_idle(self) -> bool:
         return 0 < self._options.idle < time.monotonic() - self._last_call
 
     def _accept(self) -> bool:
-        """Take one connection; whether there was one."""
+        """Take one connection; whether there may be more."""
         try:
-            connection, _ = self._listener.accept()
+            connection, _ = self._listener.socket.accept()
         except OSError as error:
-            if error.errno not in {errno.EAGAIN, errno.ECONNABORTED}:
-                log.warning("no connection could be taken: %s", error)
-                time.sleep(0.01)  # out of descriptors: those who hold them get a moment
-            return False
+            if error.errno in NOTHING_QUEUED:
+                return False
+            log.warning("no connection could be taken: %s", error)
+            time.sleep(0.01)  # out of descriptors: those who hold them get a moment
+            return True
         client = Client(connection, time.monotonic() + REQUEST_SECONDS)
         connection.setblocking(False)
         pid, uid, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
@@ -181,6 +183,9 @@ class Server:
             for level, kind, content in ancillary:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     client.descriptors += array.array("i", content[: len(content) // 4 * 4])
+            if not (data or client.received):  # who only asked whether we are there
+                self._drop(client)
+                return
             client.received += data
             wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
             if wire.missing_bytes(client.received):
@@ -211,10 +216,11 @@ class Server:
         self._clients.discard(client)
         client.close()
 
-    def _start_worker(self) -> threading.Thread:
-        thread = threading.Thread(target=self._work, name="worker")
+    def _start_worker(self) -> None:
+        # Daemons: should the main thread die of a bug, a process that accepts nothing must not stay behind.
+        thread = threading.Thread(target=self._work, name="worker", daemon=True)
         thread.start()
-        return thread
+        self._threads.append(thread)
 
     def _work(self) -> None:
         """A worker thread's life: call after call, until told to go or unable to come home."""
@@ -225,29 +231,10 @@ class Server:
                     worker.serve(call, connection, self._home)
             except NoWayHome:
                 log.exception("a worker is lost in a caller's namespaces and ends")
-                self._start_worker().join()
+                self._start_worker()
                 return
             except Exception:
                 log.exception("a call was given up")
             finally:
                 call.close()
-
-
-def _listen(path: str) -> tuple[socket.socket, bool]:
-    """The socket to accept from, and whether it is systemd's."""
-    inherited = systemd.inherited_socket()
-    if inherited is not None:
-        inherited.setblocking(False)
-        return inherited, True
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    listener.setblocking(False)
-    # Bound beside its place and moved there: at no moment is there no agent, or one that others may connect to.
-    temporary = f"{path}.{os.getpid()}"
-    with suppress(FileNotFoundError):
-        os.unlink(temporary)
-    listener.bind(temporary)
-    os.chmod(temporary, 0o600)
-    listener.listen(BACKLOG)
-    os.rename(temporary, path)
-    return listener, False
+            del taken, call, connection  # while it waits, it holds nothing of the last caller

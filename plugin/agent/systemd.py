@@ -1,11 +1,15 @@
-"""What systemd tells a service and wants to be told: sd_listen_fds(3) and sd_notify(3)."""
+"""What systemd tells a service and wants to be told: sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3)."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import time
 
 LISTEN_FDS_START = 3
+
+log = logging.getLogger(__name__)
 
 
 def inherited_socket() -> socket.socket | None:
@@ -17,15 +21,29 @@ def inherited_socket() -> socket.socket | None:
 
 
 def notify(state: str) -> None:
-    """Tell systemd, e.g. READY=1; without systemd nobody is told."""
+    """Tell systemd, e.g. READY=1; without systemd nobody is told, and that it cannot be told ends nothing."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notification:
-        notification.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notification:
+            notification.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+    except OSError as error:
+        log.warning("NOTIFY_SOCKET %s could not be told %s: %s", address, state, error)
 
 
-def watchdog_seconds() -> float | None:
-    """How often WATCHDOG=1 is due at the latest, halved as sd_watchdog_enabled(3) advises; None if never."""
-    microseconds = os.environ.get("WATCHDOG_USEC", "")
-    return int(microseconds) / 2e6 if microseconds.isdigit() else None
+class Watchdog:
+    """Tells systemd that we are alive, if it asks for that; ``seconds`` is how often ``feed`` is to be called."""
+
+    def __init__(self) -> None:
+        microseconds = os.environ.get("WATCHDOG_USEC", "")
+        is_ours = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        # A quarter: fed every half as is advised, even if one turn comes late.
+        self.seconds = int(microseconds) / 4e6 if is_ours and microseconds.isdigit() else 0.0
+        self._due = 0.0
+
+    def feed(self) -> None:
+        """Tell it again, if it is time."""
+        if self.seconds and time.monotonic() >= self._due:
+            notify("WATCHDOG=1")
+            self._due = time.monotonic() + self.seconds

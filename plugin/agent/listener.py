@@ -1,0 +1,89 @@
+"""The agent's socket: put in its place, watched for a successor, withdrawn without losing a call."""
+
+# ruff: noqa: FBT003 - setblocking(False) says what it means
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from conf.errors import TryAgain
+from ipam.store.flock import lock
+from plugin.agent import systemd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACKLOG = 1024
+LOCK_SECONDS = 5.0
+
+
+class Listener:
+    """The listening socket at ``path``, or the one that systemd handed over, which stays systemd's.
+
+    Raises OSError, or TryAgain where another agent is taking its place and does not get on.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+        inherited = systemd.inherited_socket()
+        self.socket = inherited or socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.socket.setblocking(False)
+        if not inherited:
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            with _one_agent_at_a_time(path):
+                self._identity = self._take_place()
+
+    def _take_place(self) -> tuple[int, int]:
+        # Bound beside its place and moved there: at no moment is there no agent, or one that others may connect to.
+        beside = f"{self._path}.new"
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+        self.socket.bind(beside)
+        os.chmod(beside, 0o600)
+        self.socket.listen(BACKLOG)
+        os.rename(beside, self._path)
+        return _identity(self._path)
+
+    def is_lost(self) -> bool:
+        """Whether nobody can reach us at ``path`` any more: another agent has taken the place, or the file is gone."""
+        if self._identity is None:
+            return False
+        try:
+            return _identity(self._path) != self._identity
+        except FileNotFoundError:
+            return True
+
+    def withdraw(self) -> None:
+        """Take no more connections than are queued already; whoever comes now finds no agent, or our successor.
+
+        systemd's socket goes on queueing, for the next agent.
+        """
+        if self._identity is None:
+            return
+        # Without the lock the file would stay, which is as good as none: it refuses connections.
+        with suppress(TryAgain, FileNotFoundError), _one_agent_at_a_time(self._path):
+            if not self.is_lost():
+                os.unlink(self._path)
+        # Closing would reset those who came since the last accept(); this refuses newcomers and keeps the queue.
+        self.socket.shutdown(socket.SHUT_RD)
+
+
+@contextmanager
+def _one_agent_at_a_time(path: str) -> Iterator[None]:
+    """Nobody else puts a socket at ``path`` or removes it; the directory is locked, so that no lock file is left."""
+    directory = os.path.dirname(path)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock(descriptor, LOCK_SECONDS, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino

@@ -1,0 +1,109 @@
+"""What is left in a namespace, in the lease database and on the disk: plain values that can be compared."""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import sqlite3
+import subprocess
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.crash.preload import Preload
+
+CLONE_NEWNET = 0x40000000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+Kernel = dict[str, list[str]]
+
+
+def kernel(namespace: Path) -> Kernel:
+    """Links, addresses, routes and the sysctl that an ADD may have to change, of a namespace."""
+    return inside(namespace, _look)
+
+
+def inside(namespace: Path, look: Callable[[], Kernel]) -> Kernel:
+    """What ``look`` returns in a thread that lives in the namespace."""
+    seen: list[Kernel | BaseException] = []
+
+    def enter_and_look() -> None:
+        try:
+            with namespace.open("rb") as handle:
+                if _LIBC.setns(handle.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")  # noqa: TRY301
+            seen.append(look())
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            seen.append(error)
+
+    thread = threading.Thread(target=enter_and_look)
+    thread.start()
+    thread.join()
+    if isinstance(seen[0], BaseException):
+        raise seen[0]
+    return seen[0]
+
+
+def _look() -> Kernel:
+    net = Path("/proc/thread-self/net")
+    return {
+        "links": sorted(name for _, name in socket.if_nameindex()),
+        "addresses": sorted((net / "if_inet6").read_text().splitlines()),
+        # the columns but for reference counts
+        "routes6": sorted(
+            " ".join([*words[:6], words[9]]) for words in map(str.split, (net / "ipv6_route").read_text().splitlines())
+        ),
+        "routes4": sorted((net / "route").read_text().splitlines()),
+        "local4": (net / "fib_trie").read_text().splitlines(),
+        "disable_ipv6": [Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6").read_text()],
+    }
+
+
+def alias(namespace: Path, ifname: str) -> str:
+    """The alias of a link; "" if it has none, or is not there."""
+    command = ["nsenter", f"--net={namespace}", "ip", "link", "show", "dev", ifname]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return shown.partition("alias ")[2].strip()
+
+
+def rows(state_dir: Path) -> dict[str, int]:
+    """How many attachments and leases the database has; a database that was never completed has none."""
+    path = state_dir / "leases.db"
+    if not path.exists() or path.stat().st_size == 0:
+        return {"attachment": 0, "lease": 0}
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master").fetchone():
+            return {"attachment": 0, "lease": 0}
+        counted = {}
+        for table in ("attachment", "lease"):
+            (counted[table],) = database.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608 - two words
+        (check,) = database.execute("PRAGMA integrity_check").fetchone()
+        assert check == "ok"
+        return counted
+
+
+def strange_files(preload: Preload) -> list[str]:
+    """Files in the state directory and in the lease directory that no idle node has."""
+    usual = {"leases.db", "leases.db-wal", "leases.db-shm"}
+    found = [str(path) for path in _listed(preload.state_dir) if path.name not in usual]
+    for network in _listed(preload.data_dir):
+        leases = _listed(network)
+        found += [str(path) for path in leases if path.name != "lock" and not path.name.startswith("last_reserved_ip.")]
+    return found
+
+
+def _listed(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def everything(preload: Preload, *namespaces: Path) -> dict[str, object]:
+    """All of it, for a comparison with what was there before."""
+    return {
+        **{str(namespace): kernel(namespace) for namespace in namespaces},
+        "rows": rows(preload.state_dir),
+        "files": strange_files(preload),
+    }

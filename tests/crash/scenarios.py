@@ -1,0 +1,63 @@
+"""The kinds of attachment whose calls are disturbed: a configuration, and where its IPAM plugins are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.lan import SUBNET4, SUBNET6
+from tests.runtime import REFERENCE
+
+if TYPE_CHECKING:
+    from tests.crash.preload import Preload
+
+Json = dict[str, Any]
+
+DUAL = [[{"subnet": SUBNET4}], [{"subnet": SUBNET6}]]
+ROUTES = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}, {"dst": "10.77.0.0/16", "gw": "10.9.0.9"}]
+
+# The reference's host-local of cniVersion 1.1.0: Debian's speaks 1.0.0, and its GC does nothing.
+FOREIGN = f"""#!/bin/sh
+[ "$CNI_COMMAND" = GC ] && exec rm -f DATA/*/[0-9]* DATA/*/*:*
+sed s/1.1.0/1.0.0/ | {REFERENCE}/host-local
+"""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``keys`` go into the network configuration, ``ipam`` with the lease directory added where it is host-local's."""
+
+    keys: Json
+    ipam: Json | None = None
+    foreign: bool = False
+
+    def config(self, preload: Preload) -> Json:
+        """The network configuration on a node."""
+        made: Json = {"cniVersion": "1.1.0", "name": preload.lan.network, "type": "macvlan", "master": "eth0"}
+        if self.ipam is not None:
+            made["ipam"] = self.ipam | ({"dataDir": str(preload.data_dir)} if self.ipam["type"] == "host-local" else {})
+        return made | self.keys
+
+    def path(self, preload: Preload) -> str:
+        """CNI_PATH: with somebody else's host-local in it, or with none."""
+        if not self.foreign:
+            return str(preload.bin)
+        directory = preload.bin / "foreign"
+        if not directory.exists():
+            directory.mkdir()
+            executable = directory / "host-local"
+            executable.write_text(FOREIGN.replace("DATA", str(preload.data_dir)))
+            executable.chmod(0o755)
+        return str(directory)
+
+
+SCENARIOS = {
+    "IPv4 pool": Scenario({}, {"type": "cni-macvlan-py", "ranges": DUAL[:1]}),
+    "dual stack pool": Scenario({}, {"type": "cni-macvlan-py", "ranges": DUAL, "routes": ROUTES}),
+    "host-local role": Scenario({}, {"type": "host-local", "ranges": DUAL, "routes": ROUTES}),
+    "layer 2": Scenario({}),
+    "passthru": Scenario(
+        {"mode": "passthru", "linkInContainer": False}, {"type": "cni-macvlan-py", "ranges": DUAL[:1]}
+    ),
+    "foreign IPAM plugin": Scenario({}, {"type": "host-local", "ranges": DUAL}, foreign=True),
+}

@@ -1,0 +1,255 @@
+"""The dependency law of the house: imports point down, effects grow up, and each ban has its reason.
+
+conf  ◄──  ipam  ◄──  plugin  ◄──  cni-macvlan-py
+pure       a store    the kernel,  the door
+                      the process
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from conf import errors
+
+TREE = Path(__file__).resolve().parent.parent
+ROOMS = ("conf", "ipam", "plugin")
+MODULES = sorted(str(path.relative_to(TREE)) for room in ROOMS for path in (TREE / room).rglob("*.py"))
+MAX_LINES = 250
+VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
+
+
+@dataclass(frozen=True)
+class Law:
+    """In files of ``where`` the ``banned`` names (of modules, or dotted ones) do not occur but in those of ``but``."""
+
+    where: str
+    banned: tuple[str, ...]
+    reason: str
+    but: tuple[str, ...] = ()
+
+
+IMPORTS = {
+    "conf looks up to nobody": Law(
+        "conf/*", ("ipam", "plugin"), "what we are told is understood without knowing what is done with it"
+    ),
+    "conf opens nothing": Law(
+        "conf/*",
+        ("os", "posix", "io", "socket", "subprocess", "pathlib", "shutil", "tempfile", "ctypes", "sqlite3", "fcntl"),
+        "bytes and environment in, values or a coded error out: so a fuzzer needs neither disk nor kernel",
+    ),
+    "ipam does not look up": Law(
+        "ipam/*", ("plugin",), "addresses are chosen without a kernel; other main plugins ask for them too"
+    ),
+    "one importer of pyroute2": Law(
+        "*", ("pyroute2",), "its package import costs 150 ms and it is untyped: one edge", ("plugin/link/messages.py",)
+    ),
+    "one importer of pydantic": Law(
+        "*", ("pydantic",), "models are for the edge; inside are plain frozen dataclasses", ("conf/models.py",)
+    ),
+    "SQLite is a store's": Law(
+        "*", ("sqlite3",), "policy must run on any store, and be tested on a dictionary", ("ipam/store/*",)
+    ),
+    "one starter of processes": Law(
+        "*", ("subprocess", "multiprocessing", "pty"), "a call starts a process for one reason: another's IPAM plugin",
+        ("ipam/delegate.py", "plugin/cli/*"),
+    ),
+    "one caller of the C library": Law(
+        "*", ("ctypes",), "what a thread may do to itself is dangerous enough in one file", ("plugin/link/netns.py",)
+    ),
+    "sockets": Law(
+        "*", ("socket", "_socket"), "the kernel is spoken to by netlink, callers by the agent: nobody else has a peer",
+        ("plugin/link/netlink.py", "plugin/agent/*"),
+    ),
+    "the disk is a store's": Law(
+        "ipam/*", ("os", "posix", "pathlib", "io", "fcntl", "shutil", "tempfile"), "policy is pure",
+        ("ipam/store/*", "ipam/resolv_conf.py", "ipam/resolve.py"),
+    ),
+    "people's commands stay away": Law(
+        "*", ("argparse", "plugin.cli"), "a call must not pay for what only people use",
+        ("plugin/cli/*", "plugin/door.py", "plugin/agent/*"),
+    ),
+}  # fmt: skip
+
+NAMES = {
+    "one switcher of namespaces": Law(
+        "*", ("setns", "unshare"), "a thread that is lost is found in one file", ("plugin/link/netns.py",)
+    ),
+    "one answer on stdout": Law(
+        "*", ("sys.stdout", "sys.__stdout__"), "one JSON document: whoever else prints, breaks it", ("plugin/cli/*",)
+    ),
+    "one exit": Law(
+        "*", ("sys.exit", "os._exit", "posix._exit", "SystemExit", "quit", "exit"),
+        "the door alone ends the process, when the answer is out", ("plugin/cli/*",),
+    ),
+    "no other way to start a process": Law(
+        "*", ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.popen", "os.execv", "os.execve", "os.execvp"),
+        "what is started without subprocess is easily overlooked", ("plugin/agent/auto.py",),
+    ),
+    "writes to descriptors": Law(
+        "*", ("os.write", "posix.write"), "the answer is written in one place for each way of calling",
+        ("plugin/main.py", "plugin/agent/client.py", "plugin/link/sysctl.py", "ipam/store/files.py"),
+    ),
+}  # fmt: skip
+
+
+@cache
+def parsed(module: str) -> ast.Module:
+    return ast.parse((TREE / module).read_text(), module)
+
+
+@cache
+def imported_by(module: str) -> frozenset[str]:
+    """Every module that a file imports, wherever in it; ``from a import b`` counts as ``a`` and ``a.b``."""
+    found = set()
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}:{node.lineno}: imports are absolute: a reader sees the room"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+@cache
+def named_in(module: str) -> frozenset[str]:
+    """Every name that a file uses: ``a``, ``a.b`` and the last part of longer ones; imports from modules too."""
+    found = set()
+    for node in ast.walk(parsed(module)):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+            if isinstance(node.value, ast.Name):
+                found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
+
+
+def offences(law: Law, used: dict[str, frozenset[str]]) -> list[str]:
+    """``file: name`` for each occurrence of what is banned, exempted or not."""
+    return [
+        f"{module}: {name}"
+        for module, names in used.items()
+        if fnmatch(module, law.where)
+        for name in sorted(names)
+        if any(name == banned or name.startswith(f"{banned}.") for banned in law.banned)
+    ]
+
+
+def is_exempt(offence: str, law: Law) -> bool:
+    return any(fnmatch(offence.partition(":")[0], pattern) for pattern in law.but)
+
+
+def judged(law: Law, used: dict[str, frozenset[str]]) -> None:
+    found = offences(law, used)
+    assert [offence for offence in found if not is_exempt(offence, law)] == [], law.reason
+
+
+@pytest.mark.parametrize("law", IMPORTS.values(), ids=IMPORTS.keys())
+def test_imports(law: Law) -> None:
+    judged(law, {module: imported_by(module) for module in MODULES})
+
+
+@pytest.mark.parametrize("law", NAMES.values(), ids=NAMES.keys())
+def test_names(law: Law) -> None:
+    judged(law, {module: named_in(module) for module in MODULES})
+
+
+def test_print_is_for_stderr() -> None:
+    """A bare print() in a call would be a second document on stdout."""
+    bare = [
+        f"{module}:{node.lineno}"
+        for module in MODULES
+        if not module.startswith("plugin/cli/")
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "print"
+        and not any(keyword.arg == "file" for keyword in node.keywords)
+    ]
+    assert bare == []
+
+
+def test_rooms_hold_only_what_they_should() -> None:
+    """The store's package is the only one below ipam; a new room is a decision (docs/decisions)."""
+    packages = {str(Path(module).parent) for module in MODULES}
+    assert packages == {
+        "conf", "ipam", "ipam/store", "plugin", "plugin/agent", "plugin/cli", "plugin/link", "plugin/verbs",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module(module: str) -> None:
+    """Each file says in a docstring what it is for, fits on a few screens, and is named for its purpose."""
+    assert ast.get_docstring(parsed(module)), "no docstring"
+    assert len((TREE / module).read_text().splitlines()) <= MAX_LINES
+    assert Path(module).stem not in VAGUE
+    assert not VAGUE & set(Path(module).parts)
+
+
+def test_the_door_is_small() -> None:
+    lines = (TREE / "cni-macvlan-py").read_text().splitlines()
+    assert len(lines) <= 40
+
+
+def error_classes() -> list[type[errors.CniError]]:
+    return [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.CniError)]
+
+
+# The IPAM executable that is missing is one way for it to fail; a delegate's error has the delegate's code.
+SHARED = {errors.IpamPluginMissing: errors.IpamPluginFailure, errors.DelegateError: errors.CniError}
+
+
+def test_each_error_has_a_code_of_its_own() -> None:
+    codes: dict[int, str] = {}
+    for error in error_classes():
+        if error in SHARED:
+            assert error.code == SHARED[error].code
+        elif error is not errors.CniError:
+            assert error.code not in codes, f"{error.__name__} and {codes.get(error.code)} share {error.code}"
+            codes[error.code] = error.__name__
+
+
+def test_each_error_is_in_the_tree_of_the_docstring() -> None:
+    """The tree at the top of errors.py is the runtime's reference."""
+    tree = errors.__doc__ or ""
+    for error in error_classes():
+        if error not in {errors.CniError, errors.IpamPluginMissing, errors.DelegateError}:
+            assert any(error.__name__ in line and f" {error.code} " in line for line in tree.splitlines()), error
+
+
+def test_each_error_is_documented() -> None:
+    text = (TREE / "docs" / "errors.md").read_text()
+    for error in error_classes():
+        if error not in {errors.CniError, *SHARED}:
+            assert f"## {error.code} {error.__name__}" in text
+
+
+def test_codes_are_decided_in_one_file() -> None:
+    """A code that is set anywhere else would not be found by who reads errors.py."""
+    elsewhere = [
+        f"{module}: {node.name}"
+        for module in MODULES
+        if module != "conf/errors.py"
+        for node in ast.walk(parsed(module))
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        for target in getattr(statement, "targets", [getattr(statement, "target", None)])
+        if getattr(target, "id", "") == "code"
+    ]
+    assert elsewhere == []
+
+
+@pytest.mark.parametrize("law", [*IMPORTS.values(), *NAMES.values()], ids=[*IMPORTS.keys(), *NAMES.keys()])
+def test_no_exemption_is_idle(law: Law) -> None:
+    """An exemption that nobody needs any more is an invitation."""
+    used = {module: imported_by(module) | named_in(module) for module in MODULES}
+    found = [offence.partition(":")[0] for offence in offences(law, used)]
+    assert [pattern for pattern in law.but if not any(fnmatch(module, pattern) for module in found)] == []
