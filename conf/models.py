@@ -141,9 +141,7 @@ class PoolModel(IpamModel):
     exclude: list[Excluded] = Field([], description="single range: addresses that are never given")
     ranges: list[list[RangeModel]] = Field([], description="range sets; one address is given from each set")
     routes: list[RouteModel] = Field([], description="routes for the container")
-    dns: DnsModel = Field(
-        default_factory=dict, validate_default=True, description="DNS settings, added to those of the network"
-    )
+    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="added to the network's dns")
     resolv_conf: str = Field("", alias="resolvConf", description="resolv.conf file whose content becomes DNS settings")
     data_dir: str = Field("", alias="dataDir", description="host-local: directory of the leases")
 
@@ -155,9 +153,7 @@ class StaticModel(IpamModel):
 
     addresses: list[StaticAddressModel] = Field([], description="the addresses of the container")
     routes: list[RouteModel] = Field([], description="routes for the container")
-    dns: DnsModel = Field(
-        default_factory=dict, validate_default=True, description="DNS settings, added to those of the network"
-    )
+    dns: DnsModel = Field(default_factory=dict, validate_default=True, description="added to the network's dns")
 
 
 class RuntimeConfigModel(Keys):
