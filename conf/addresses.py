@@ -25,6 +25,11 @@ class Route:
     table: int | None = None
     scope: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a next hop of the other family."""
+        if self.gw is not None and self.gw.version != self.dst.version:
+            raise ValueError(f"route to {self.dst} has a gateway of the other family: {self.gw}")
+
 
 @dataclass(frozen=True)
 class Dns:

@@ -134,7 +134,10 @@ def _range(model: models.RangeModel) -> RangeConfig:
 
 
 def _routes(routes: Sequence[models.RouteModel]) -> tuple[Route, ...]:
-    return tuple(
-        Route(r.dst, gw=r.gw, mtu=r.mtu, advmss=r.advmss, priority=r.priority, table=r.table, scope=r.scope)
-        for r in routes
-    )
+    try:
+        return tuple(
+            Route(r.dst, gw=r.gw, mtu=r.mtu, advmss=r.advmss, priority=r.priority, table=r.table, scope=r.scope)
+            for r in routes
+        )
+    except ValueError as error:
+        raise InvalidNetworkConfig(f'{error}; mend "ipam.routes[].gw"', "IPv4 routes need an IPv4 next hop") from error

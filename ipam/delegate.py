@@ -27,6 +27,7 @@ class Delegate:
     """An IPAM plugin that is somebody else's executable; ``path`` None: it was not found in CNI_PATH."""
 
     directory = ""
+    passed_on: tuple[int, ...] = ()
 
     def __init__(self, request: Request, path: str | None, store: SqliteStore) -> None:
         self._request = request
@@ -94,7 +95,12 @@ class Delegate:
         variables = {**self._request.environment.variables, "CNI_COMMAND": verb}
         try:
             done = subprocess.run(  # noqa: S603 - executing what CNI_PATH holds is the protocol
-                [path], input=self._request.document.stdin, stdout=subprocess.PIPE, env=variables, check=False
+                [path],
+                input=self._request.document.stdin,
+                stdout=subprocess.PIPE,
+                env=variables,
+                pass_fds=self.passed_on,
+                check=False,
             )
         except OSError as error:
             raise IpamPluginFailure(

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """One way to serve ``ipam.type``. All but ``acquire`` may be called again without harm.
 
-    ``directory`` is the host-local directory that holds its leases, "" for none.
+    ``directory`` is the host-local directory that holds its leases, "" for none. ``passed_on`` are descriptors that a
+    process executed for it inherits: the lock of the container's namespace then outlives a caller that is killed.
     """
 
     directory: str
+    passed_on: tuple[int, ...]
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Record the attachment and give it addresses; ``replace`` frees first what the owner holds.
@@ -53,6 +55,7 @@ class Layer2:
     """No addresses: the attachment is recorded, for GC, and that is all."""
 
     directory = ""
+    passed_on: tuple[int, ...] = ()
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store

@@ -43,7 +43,8 @@ enum {
     HELLO = 3 * NUMBER,       /* magic, protocol, time limit */
     ANSWER_HEAD = 3 * NUMBER, /* magic, exit status, bytes that follow */
     PATIENCE = 5000,          /* ms for whoever owes the next step: agent or reader of stdout */
-    PAYLOAD_MAX = 16 << 20,   /* bytes of stdin, and of an answer */
+    STDIN_MAX = 16 << 20,     /* bytes */
+    ANSWER_MAX = 64 << 20,    /* bytes: a result handed through comes back indented, and so larger */
     HEAD_MAX = 1 << 20,       /* bytes of a request between its length and its stdin */
     DETAILS = 1024,           /* bytes of an error's details */
 };
@@ -51,9 +52,9 @@ enum {
 /* Codes of the CNI specification. */
 enum { INVALID_ENVIRONMENT = 4, IO_FAILURE = 5, TRY_AGAIN = 11 };
 
-/* One buffer for what is under way: the request, afterwards the answer or an error. Pages never touched cost nothing.
- * One byte more than stdin may have tells that there is more. */
-static unsigned char buffer[2 * NUMBER + HEAD_MAX + PAYLOAD_MAX + 1];
+/* What is under way: the request, afterwards the answer or an error. Pages never touched cost nothing. */
+static unsigned char buffer[ANSWER_MAX];
+_Static_assert(2 * NUMBER + HEAD_MAX + STDIN_MAX + 1 <= ANSWER_MAX, "a request and one byte too many have room");
 
 /* A connection to the agent; its socket is never waited for without regard to `deadline`. */
 struct conversation {
@@ -362,7 +363,8 @@ static size_t read_stdin(struct conversation *talk, unsigned char *to)
     const char *cure = "the runtime has to write the network configuration";
     for (size_t size = 0;;) {
         wait_for(talk, STDIN_FILENO, POLLIN);
-        ssize_t got = read(STDIN_FILENO, to + size, PAYLOAD_MAX + 1 - size);
+        /* One byte more than there may be tells that there is more. */
+        ssize_t got = read(STDIN_FILENO, to + size, STDIN_MAX + 1 - size);
         if (got == 0)
             return size;
         if (got > 0)
@@ -372,7 +374,7 @@ static size_t read_stdin(struct conversation *talk, unsigned char *to)
             snprintf(msg, sizeof msg, "error reading from stdin: [Errno %d] %s", errno, strerror(errno));
             fail(IO_FAILURE, msg, cure);
         }
-        if (size > PAYLOAD_MAX)
+        if (size > STDIN_MAX)
             fail(IO_FAILURE, "error reading from stdin: more than 16777216 bytes", cure);
     }
 }
@@ -456,7 +458,7 @@ static int relay_answer(struct conversation *talk)
     unsigned char head[ANSWER_HEAD];
     receive(talk, head, sizeof head);
     uint32_t status = number_at(head + NUMBER), size = number_at(head + 2 * NUMBER);
-    if (number_at(head) != MAGIC || status > 1 || size > PAYLOAD_MAX)
+    if (number_at(head) != MAGIC || status > 1 || size > ANSWER_MAX)
         not_understood("its answer is not that of protocol 1");
     if (status == 1 && size == 0)
         not_understood("it failed without an error");

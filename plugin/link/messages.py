@@ -47,7 +47,7 @@ FAMILIES = {4: AF_INET, 6: AF_INET6}  # by version of the protocol
 MACADDR_SET = 3
 MACVLAN_FLAG_NOPROMISC = 0x1
 MACVLAN_MODES = {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8, "source": 16}
-MAX_IFALIAS = 255  # IFALIASZ less the NUL
+MAX_IFALIAS = 254  # what do_setlink() takes of IFALIASZ (256)
 
 
 class _MacvlanData(nla):  # type: ignore[misc] # pyroute2 is untyped

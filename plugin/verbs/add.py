@@ -43,6 +43,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         attachment = node.attachment(request, namespace.identity, macvlan.KIND, source.directory)
         _clear_the_way(inside, attachment, node)
 
+        source.passed_on = (namespace.descriptor,)
         assignment = source.acquire(attachment, replace=True)
         undo.callback(source.release, attachment.owner)
         if request.ipam_type and not assignment.addresses:

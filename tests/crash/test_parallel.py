@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from tests.crash.preload import Outcome, Preload
 
+# two cores that others use as well may need minutes for what takes them one alone
+pytestmark = pytest.mark.timeout(400)
+
 MANY = 200
 AT_ONCE = 32
 Json = dict[str, Any]
@@ -60,7 +63,6 @@ def require_nothing_left(preload: Preload, containers: list[Attached]) -> None:
     assert len(preload.lan.node.processes()) == 1
 
 
-@pytest.mark.timeout(400)
 def test_200_doors_at_once(preload: Preload, containers: list[Attached]) -> None:
     """The executable as the runtime starts it: 200 ADDs all at the same time, then 200 DELs, some at a time."""
     config = pool_of(preload, "10.9.1.1", "10.9.1.250")

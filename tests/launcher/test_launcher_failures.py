@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from tests.launcher.launched import Launcher
 
 LARGEST = 16 << 20
+LARGEST_ANSWER = 64 << 20
 BROKEN = {
     "nothing at all": b"",
     "half a hello": hello()[:7],
     "no answer": hello(),
     "half a head": hello() + answer()[:9],
     "half a body": hello() + answer()[:-1],
-    "more promised than sent": hello() + answer(size=LARGEST),
+    "more promised than sent": hello() + answer(size=LARGEST_ANSWER),
 }
 NONSENSE = {
     "garbage": b"HTTP/1.1 400 Bad Request\r\n",
@@ -29,7 +30,7 @@ NONSENSE = {
     "another protocol": hello(protocol=2) + answer(),
     "another magic in the answer": hello() + answer(magic=1),
     "a status of 2": hello() + answer(status=2),
-    "a huge answer": hello() + answer(size=LARGEST + 1),
+    "a huge answer": hello() + answer(size=LARGEST_ANSWER + 1),
     "the hugest answer": hello() + answer(size=0xFFFFFFFF),
     "a failure without an error": hello() + answer(b"", status=1),
 }

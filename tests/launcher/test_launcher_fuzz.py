@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.launcher.launched import Launcher
 
 FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-LARGEST = 16 << 20
+LARGEST_ANSWER = 64 << 20
 
 numbers = some.integers(0, 2**32 - 1)
 magics = some.one_of(some.just(MAGIC), numbers)
@@ -54,7 +54,7 @@ def understood(said: bytes) -> tuple[int, bytes] | None:
         return None
     magic, status, size = struct.unpack_from("!III", said, 12)
     body = said[24 : 24 + size]
-    if magic != MAGIC or status > 1 or size > LARGEST or len(body) < size or (status, size) == (1, 0):
+    if magic != MAGIC or status > 1 or size > LARGEST_ANSWER or len(body) < size or (status, size) == (1, 0):
         return None
     return status, body
 
