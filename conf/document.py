@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from conf import versions
@@ -17,7 +17,7 @@ class Document:
     """A network configuration of which only the head is validated yet; ``stdin`` is what a delegate gets."""
 
     stdin: bytes
-    values: dict[str, Any]
+    values: dict[str, Any] = field(compare=False)
     version: str
     network: str
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conf import models
 from conf.addresses import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
 from conf.arguments import require_known
 from conf.errors import InvalidNetworkConfig
-from conf.keys import UnknownKeys
+from conf.keys import UnknownKeys, fold_keys
 from conf.models import validate
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress, IPNetwork
 
+    from conf.document import Document
     from conf.request import Request
 
 # host-local and static know only these in CNI_ARGS; the pool is called together with the main plugin, which takes MAC.
@@ -34,7 +36,8 @@ def read_ipam(request: Request) -> IpamConfig:
 
 
 def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
-    model = validate(models.PoolModel, request.ipam, "ipam.", unknown)
+    model, found = _judge_pool(request.document)
+    unknown += found
     sets = [*request.runtime_ranges]
     if model.subnet is not None:
         single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
@@ -49,6 +52,14 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
         resolv_conf=model.resolv_conf,
         data_dir=model.data_dir or IpamConfig.data_dir,
     )
+
+
+@lru_cache(maxsize=64)
+def _judge_pool(document: Document) -> tuple[models.PoolModel, UnknownKeys]:
+    """The pool's model; an agent is sent the same configuration for every container of a network."""
+    unknown: UnknownKeys = []
+    values = fold_keys(document.values, ["ipam"])[0]["ipam"]
+    return validate(models.PoolModel, values, "ipam.", unknown), unknown
 
 
 def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:

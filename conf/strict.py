@@ -5,6 +5,7 @@ Which of several sources wins is decided here, and for addresses in ``conf.ipam`
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conf import models
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 def read_request(environment: Environment, document: Document) -> Request:
     """Validate the configuration of a call to the main plugin; raises InvalidNetworkConfig or InvalidEnvironment."""
-    unknown: UnknownKeys = []
-    network = validate(models.NetworkModel, document.values, "", unknown)
+    network, unknown = _judge(document)
     ipam_type = validate(models.IpamModel, network.ipam, "ipam.", []).type
     arguments = split_arguments(environment.args)
     require_known(arguments, {"MAC", "IP"} if ipam_type == POOL else {"MAC"})
@@ -52,8 +52,15 @@ def read_request(environment: Environment, document: Document) -> Request:
         runtime_ips=tuple(network.runtime_config.ips),
         runtime_ranges=tuple(network.runtime_config.ip_ranges),
         arguments=arguments,
-        unknown_keys=unknown,
+        unknown_keys=[*unknown],
     )
+
+
+@lru_cache(maxsize=64)
+def _judge(document: Document) -> tuple[models.NetworkModel, UnknownKeys]:
+    """The network's model; an agent is sent the same configuration for every container of a network."""
+    unknown: UnknownKeys = []
+    return validate(models.NetworkModel, document.values, "", unknown), unknown
 
 
 def read_ipam_request(environment: Environment, document: Document) -> Request:

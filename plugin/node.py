@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +36,10 @@ class Node:
     open_namespace: Callable[[str], Namespace] = open_namespace
     open_store: Callable[[str, str], SqliteStore] = SqliteStore
 
-    @cached_property
+    @property
     def boot_id(self) -> str:
         """The kernel's name for the time since it started; no clock can change it."""
-        return BOOT_ID.read_text().strip()
+        return _boot_id()
 
     @cached_property
     def store(self) -> SqliteStore:
@@ -68,12 +68,17 @@ class Node:
         )
 
 
+@cache
+def _boot_id() -> str:
+    return BOOT_ID.read_text().strip()
+
+
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """The node's settings; a missing file means the defaults. Raises InvalidSettings."""
     path = variables.get("CNI_MACVLAN_SETTINGS") or DEFAULT_PATH
     try:
-        with open(path, "rb", opener=_close_on_exec) as file:
-            text = file.read()
+        status = os.stat(path)
+        return _parsed(path, (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size))
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError) as error:
@@ -81,13 +86,14 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             f"{path}: cannot be read: {error}; make it a readable TOML file or remove it",
             "CNI_MACVLAN_SETTINGS names the file",
         ) from error
-    return parse_settings(text, path)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: str, state: tuple[int, ...]) -> Settings:  # noqa: ARG001 - a file in another state is read anew
+    with open(path, "rb") as file:
+        return parse_settings(file.read(), path)
 
 
 def _text(value: str) -> str:
     """What came from the environment, without the bytes that are no UTF-8."""
     return value.encode(errors="replace").decode()
-
-
-def _close_on_exec(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC)

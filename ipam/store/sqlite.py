@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Connection = sqlite3.Connection
 
-LONG_LOG: Final = 512 * 1024
-"""Bytes of log after which a transaction moves it into the database: about twenty transactions."""
+LONG_LOG: Final = 4 << 20
+"""Bytes of log after which a transaction moves it into the database: about two hundred transactions."""
 
 SMALLEST: Final = 512
 """Bytes of the smallest page, hence of the smallest database; SQLite takes less for a new one."""
@@ -30,8 +30,8 @@ SMALLEST: Final = 512
 class SqliteStore:
     """Leases and attachments in ``<state_dir>/leases.db``, which is made when it is first needed.
 
-    The store may be kept and shared by threads; each thread gets a connection of its own, opened once. It must not be
-    used on both sides of a fork. ``boot_id`` tells this boot from others; ``wait`` is how many seconds a transaction
+    The store may be kept and shared by threads, which take turns at its one connection. It must not be used on both
+    sides of a fork. ``boot_id`` tells this boot from others; ``wait`` is how many seconds a transaction
     waits for others to end.
     """
 
@@ -40,8 +40,7 @@ class SqliteStore:
         self._path = os.path.join(self._directory, "leases.db")
         self._boot_id = boot_id
         self._wait = wait
-        self._mine = threading.local()
-        self._open: list[Connection] = []
+        self._opened: tuple[Connection, int, int] | None = None
         # SQLite makes those who wait for each other sleep; threads of one process can be woken.
         self._turn = threading.Lock()
 
@@ -67,10 +66,8 @@ class SqliteStore:
             return [name for (name,) in rows]
 
     def close(self) -> None:
-        """Close the connections of all threads, for processes that live longer than the store; see ``_trim``."""
-        while self._open:
-            self._open.pop().close()
-        self._mine = threading.local()
+        """Close the connection, for processes that live longer than the store; see ``_trim``."""
+        self._drop()
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
@@ -92,24 +89,21 @@ class SqliteStore:
             self._turn.release()
 
     def _connection(self) -> Connection:
-        """Return this thread's connection to the file that has the path now: an operator may have put another there."""
+        """Return the connection to the file that has the path now: an operator may have put another there."""
         status = self._look()
-        mine: tuple[Connection, int, int] | None = getattr(self._mine, "opened", None)
-        if mine and status and mine[1:] == (status.st_dev, status.st_ino):
-            return mine[0]
-        if mine:
-            self._drop(mine[0])
+        if self._opened and status and self._opened[1:] == (status.st_dev, status.st_ino):
+            return self._opened[0]
+        self._drop()
         connection = self._finished(status)
-        self._open.append(connection)
         status = os.stat(self._path)
-        self._mine.opened = (connection, status.st_dev, status.st_ino)
+        self._opened = (connection, status.st_dev, status.st_ino)
         return connection
 
-    def _drop(self, connection: Connection) -> None:
-        self._mine.opened = None
-        self._open.remove(connection)
-        with suppress(sqlite3.Error):
-            connection.close()
+    def _drop(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened:
+            with suppress(sqlite3.Error):
+                opened[0].close()
 
     def _look(self) -> os.stat_result | None:
         """Return the file's status, None if it is not there; what only damage leaves behind raises StoreFailure.
@@ -170,7 +164,7 @@ class SqliteStore:
 
     def _connect(self) -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        # Each thread uses its own; check_same_thread is off so that close() can close them all.
+        # Threads take turns at it, so that which of them uses it does not matter.
         connection = sqlite3.connect(
             f"file:{name}?mode=rw", uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
         )
@@ -212,7 +206,7 @@ class SqliteStore:
         But without that, each process that finds the database unopened reads the log to its end (2 us for each page
         of 4 KiB) and no longer knows which part of it was moved, so that SQLite's own checkpoints repeat themselves
         and the log only grows. So: leave the connection open, end the process, and empty the log at a length that is
-        read in a third of a millisecond.
+        read in two milliseconds: shorter ones are emptied so often that one transaction in twenty waits for the disk.
         """
         # The lease is committed: neither another's lock nor a full disk may make the verb fail now.
         with suppress(sqlite3.Error, OSError):
@@ -225,9 +219,7 @@ class SqliteStore:
     def _explained(self, error: sqlite3.Error) -> CniError:
         if is_busy(error):
             return self._busy()
-        mine = getattr(self._mine, "opened", None)
-        if mine:
-            self._drop(mine[0])
+        self._drop()
         return self._failure(str(error), cure_of(error))
 
     def _busy(self) -> TryAgain:
