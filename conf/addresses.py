@@ -73,6 +73,11 @@ class StaticAddress:
     address: IPNetwork
     gateway: IPAddress | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a gateway of the other family."""
+        if self.gateway is not None and self.gateway.version != self.address.version:
+            raise ValueError(f"address {self.address} has a gateway of the other family: {self.gateway}")
+
 
 @dataclass(frozen=True)
 class IpamConfig:

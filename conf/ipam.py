@@ -67,12 +67,18 @@ def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     addresses = []
     for configured in model.addresses:
         try:
-            addresses.append(StaticAddress(parse_cidr(configured.address), configured.gateway))
+            address = parse_cidr(configured.address)
         except ValueError as error:
             raise InvalidNetworkConfig(
                 f"the 'address' field is expected to be in CIDR notation, got: '{configured.address}'; "
                 'write "ipam.addresses[].address" as in 10.1.0.5/24',
                 str(error),
+            ) from error
+        try:
+            addresses.append(StaticAddress(address, configured.gateway))
+        except ValueError as error:
+            raise InvalidNetworkConfig(
+                f'{error}; mend "ipam.addresses[].gateway"', "a gateway is reached over its address's network"
             ) from error
     addresses += _static_arguments(request.arguments)
     for source in (request.args_ips, request.runtime_ips):

@@ -129,7 +129,10 @@ def _interface(values: dict[str, Any]) -> Interface:
 
 def _ip(values: dict[str, Any]) -> ResultIp:
     known, _ = fold_keys(values, ["address", "gateway", "interface"])
-    return ResultIp(parse_cidr(known.get("address")), _optional_ip(known, "gateway"), _number(known, "interface"))
+    address, gateway = parse_cidr(known.get("address")), _optional_ip(known, "gateway")
+    if gateway is not None and gateway.version != address.version:
+        raise ValueError(f"address {address} has a gateway of the other family: {gateway}")
+    return ResultIp(address, gateway, _number(known, "interface"))
 
 
 def _route(values: dict[str, Any]) -> Route:
