@@ -7,6 +7,7 @@
 ARG PYTHON_VERSION=3.11
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS release
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make
 COPY . /source
 RUN /source/deploy/install --destdir /image --interpreter /usr/bin/python3 \
     && mv "$(readlink -f /image/opt/cni-macvlan-py/current)" /release
