@@ -54,7 +54,7 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _judge_pool(document: Document) -> tuple[models.PoolModel, UnknownKeys]:
     """The pool's model; an agent is sent the same configuration for every container of a network."""
     unknown: UnknownKeys = []

@@ -56,7 +56,7 @@ def read_request(environment: Environment, document: Document) -> Request:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _judge(document: Document) -> tuple[models.NetworkModel, UnknownKeys]:
     """The network's model; an agent is sent the same configuration for every container of a network."""
     unknown: UnknownKeys = []

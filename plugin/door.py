@@ -18,18 +18,36 @@ def main() -> int:
 
 def _serve_call() -> int:
     answer = _reserve_stdout()
-    executable = posix.environ.get(b"CNI_MACVLAN_CALLED_AS") or os.fsencode(sys.argv[0])
+    executable = _called_as()
     try:
         status = client.ask(posix.environ, executable, answer)
     except client.AgentFailure as failure:
-        from plugin.main import refuse  # noqa: PLC0415 - only a call that the agent failed needs more modules
-
-        return refuse(f"the agent failed: {failure}", answer)
+        return _refuse(str(failure), answer)
     if status is not None:
         return status
     from plugin.main import serve  # noqa: PLC0415 - only a call without agent needs more modules
 
     return serve(os.fsdecode(executable), answer)
+
+
+def _called_as() -> bytes:
+    """The path that the runtime called us by; the launcher hands it over, because a script loses argv[0].
+
+    It is this call's alone: another plugin that we execute, which may be ourselves by another name, must not see it.
+    """
+    handed_over = posix.environ.pop(b"CNI_MACVLAN_CALLED_AS", b"")
+    os.environ.pop("CNI_MACVLAN_CALLED_AS", None)
+    return handed_over or os.fsencode(sys.argv[0])
+
+
+def _refuse(reason: str, answer: int) -> int:
+    from plugin.main import refuse  # noqa: PLC0415 - only a call that the agent failed needs more modules
+
+    try:
+        return refuse(reason, answer)
+    except OSError as error:
+        sys.stderr.write(f"the answer could not be written: {error}; it was: {reason}\n")
+        return 1
 
 
 def _reserve_stdout() -> int:
@@ -42,6 +60,8 @@ def _reserve_stdout() -> int:
             posix.fstat(descriptor)
         except OSError:
             posix.open("/dev/null", posix.O_RDONLY)  # the lowest free number; writing to it fails, as to a closed one
+    if sys.stderr is None:
+        sys.stderr = open("/dev/null", "w")  # noqa: SIM115 - stays open; Python gives it None where 2 was closed
     answer = os.dup(1)
     posix.dup2(2, 1)
     return answer

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 DEFAULT_SOCKET = b"/run/cni-macvlan-py/agent.sock"
 MAGIC = b"CMV1"
+PROTOCOL = b"\0\0\0\1"
 DELIVERED = b"\x06"
 PASSED_ON = (b"PATH", b"TRACEPARENT", b"TRACESTATE", b"BAGGAGE")
 HELLO_BYTES = 12
 ANSWER_HEADER_BYTES = 12
+CONNECT_TIMEVAL = (5).to_bytes(8, sys.byteorder) + bytes(8)  # struct timeval: what a full backlog is waited for
 HELLO_SECONDS = 5.0
 GRACE_SECONDS = 5.0
 MAX_STDIN = 16 << 20
@@ -27,7 +29,7 @@ SCM_RIGHTS = 1
 
 
 class AgentFailure(Exception):
-    """The agent has the call, or may have it, and gave no answer."""
+    """The agent has the call, or may have it, and gave no answer; nothing was written."""
 
 
 def ask(variables: "Mapping[bytes, bytes]", executable: bytes, answer: int) -> "int | None":
@@ -39,39 +41,64 @@ def ask(variables: "Mapping[bytes, bytes]", executable: bytes, answer: int) -> "
     if not path:
         return None
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | SOCK_CLOEXEC)
+    connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDTIMEO, CONNECT_TIMEVAL)
     try:
         connection.connect(path)
+    except BlockingIOError:
+        connection.close()
+        raise AgentFailure("the agent does not answer: it accepts no more connections") from None
     except OSError:  # nothing listens there, or not for us: a normal answer
         connection.close()
         return None
     try:
-        return _converse(connection, variables, executable, answer)
-    except OSError as error:
-        raise AgentFailure(str(error)) from error
-    finally:
+        descriptors = _own_namespaces(variables.get(b"CNI_NETNS", b""))
+        stdin = _read_stdin()
+    except OSError:  # the door comes to the same end, and says so
         connection.close()
+        return None
+    try:
+        status, text = _converse(connection, _request(variables, executable, stdin), descriptors)
+    except TimeoutError:
+        raise AgentFailure("the agent does not answer") from None
+    except OSError as error:
+        raise AgentFailure(f"the agent went away: {error.strerror}") from error
+    return _pass_on(connection, answer, status, text, is_add=variables.get(b"CNI_COMMAND") == b"ADD")
 
 
-def _converse(connection: _socket.socket, variables: "Mapping[bytes, bytes]", executable: bytes, answer: int) -> int:
-    descriptors = _own_namespaces(variables.get(b"CNI_NETNS", b""))
-    request = _request(variables, executable, _read_stdin())
+def _converse(connection: _socket.socket, request: bytes, descriptors: bytes) -> "tuple[int, bytes]":
+    """Send the call and return its exit status and what goes to stdout."""
     connection.settimeout(HELLO_SECONDS)
-    sent = connection.sendmsg([request], [(_socket.SOL_SOCKET, SCM_RIGHTS, descriptors)])
-    while sent < len(request):
-        sent += connection.send(memoryview(request)[sent:])
+    try:
+        sent = connection.sendmsg([request], [(_socket.SOL_SOCKET, SCM_RIGHTS, descriptors)])
+        while sent < len(request):
+            sent += connection.send(memoryview(request)[sent:])
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it may have answered before it had all of it
     hello = _receive(connection, HELLO_BYTES)
-    if hello[:4] != MAGIC:
-        raise AgentFailure("what listens there is not the agent")
+    if hello[:8] != MAGIC + PROTOCOL:
+        raise AgentFailure("the agent's answer is not understood; restart the agent")
     connection.settimeout(int.from_bytes(hello[8:12], "big") / 1000 + GRACE_SECONDS)
     header = _receive(connection, ANSWER_HEADER_BYTES)
     size = int.from_bytes(header[8:12], "big")
     if header[:4] != MAGIC or size > MAX_ANSWER:
-        raise AgentFailure("its answer is malformed")
-    text = _receive(connection, size)
-    while text:
-        text = text[posix.write(answer, text) :]
-    connection.send(DELIVERED)
-    return int.from_bytes(header[4:8], "big")
+        raise AgentFailure("the agent's answer is not understood; restart the agent")
+    return int.from_bytes(header[4:8], "big"), _receive(connection, size)
+
+
+def _pass_on(connection: _socket.socket, answer: int, status: int, text: bytes, *, is_add: bool) -> int:
+    """Write the answer to stdout, tell the agent, and return the exit status."""
+    try:
+        while text:
+            text = text[posix.write(answer, text) :]
+    except OSError as error:  # the agent is not told that all is well, and undoes an ADD
+        sys.stderr.write(f"the answer could not be written: {error}\n")
+        return 1
+    try:
+        connection.send(DELIVERED)
+    except OSError:
+        # It did not wait for us. An ADD that it may have undone is not to be taken for a success.
+        return 1 if is_add else status
+    return status
 
 
 def _own_namespaces(netns: bytes) -> bytes:
@@ -87,7 +114,7 @@ def _own_namespaces(netns: bytes) -> bytes:
 
 
 def _request(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: bytes) -> bytes:
-    pairs = [name + b"=" + value for name, value in variables.items() if name.startswith(b"CNI_") or name in PASSED_ON]
+    pairs = [name + b"=" + value for name, value in variables.items() if name[:4] == b"CNI_" or name in PASSED_ON]
     fields = [len(pairs).to_bytes(4, "big")]
     for field in (*pairs, executable, stdin):
         fields += (len(field).to_bytes(4, "big"), field)
@@ -112,7 +139,7 @@ def _receive(connection: _socket.socket, size: int) -> bytes:
     while size:
         chunk = connection.recv(min(size, 1 << 16))
         if not chunk:
-            raise AgentFailure("it closed the connection without an answer")
+            raise AgentFailure("the agent went away")
         chunks.append(chunk)
         size -= len(chunk)
     return b"".join(chunks)

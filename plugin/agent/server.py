@@ -80,8 +80,9 @@ class Server:
         self._home = Home()
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
-        self._calls: queue.Queue[tuple[Call, socket.socket] | None] = queue.Queue(options.waiting)
-        self._threads: list[threading.Thread] = []
+        self._calls: queue.SimpleQueue[tuple[Call, socket.socket] | None] = queue.SimpleQueue()
+        self._threads: set[threading.Thread] = set()
+        self._lost: list[threading.Thread] = []
         self._watchdog = systemd.Watchdog()
         self._stopping = threading.Event()
         # Before there is a socket that a signal would have to remove.
@@ -109,15 +110,17 @@ class Server:
         self._drain()
         for _ in range(self._options.workers):
             self._calls.put(None)
-        while self._threads:  # one that is lost adds its successor before it ends
+        while self._threads:
             thread = self._threads.pop()
             while thread.is_alive():
                 thread.join(self._watchdog.seconds or None)
                 self._watchdog.feed()
+            self._replace_lost()
 
     def _turn(self, seconds: float) -> None:
         """Wait so long for something to happen, and see to it."""
         self._watchdog.feed()
+        self._replace_lost()
         for key, _ in self._selector.select(min(seconds, self._watchdog.seconds or seconds)):
             if key.fileobj is self._listener.socket:
                 self._accept()
@@ -137,10 +140,10 @@ class Server:
         until = time.monotonic() + REQUEST_SECONDS
         queued = True
         while (queued or self._clients) and time.monotonic() < until:
-            has_room = len(self._clients) < MAX_CLIENTS
-            if queued and has_room:
+            accepts = queued and len(self._clients) < MAX_CLIENTS
+            if accepts:
                 queued = self._accept()
-            self._turn(0 if queued and has_room else TICK_SECONDS)
+            self._turn(TICK_SECONDS if self._clients and not accepts else 0)
         self._listener.socket.close()
 
     def _is_idle(self) -> bool:
@@ -200,9 +203,9 @@ class Server:
         self._selector.unregister(client.connection)
         self._clients.discard(client)
         client.connection.settimeout(self._options.limit)
-        try:
-            self._calls.put_nowait((call, client.connection))
-        except queue.Full:
+        if self._calls.qsize() < self._options.waiting:
+            self._calls.put((call, client.connection))
+        else:
             self._refuse(client, "the agent has too many calls waiting; try again")
 
     def _refuse(self, client: Client, reason: str) -> None:
@@ -216,11 +219,17 @@ class Server:
         self._clients.discard(client)
         client.close()
 
+    def _replace_lost(self) -> None:
+        """Start successors; here and not by the lost themselves, because a thread begins where its maker stands."""
+        while self._lost:
+            self._threads.discard(self._lost.pop())
+            self._start_worker()
+
     def _start_worker(self) -> None:
         # Daemons: should the main thread die of a bug, a process that accepts nothing must not stay behind.
         thread = threading.Thread(target=self._work, name="worker", daemon=True)
         thread.start()
-        self._threads.append(thread)
+        self._threads.add(thread)
 
     def _work(self) -> None:
         """A worker thread's life: call after call, until told to go or unable to come home."""
@@ -231,7 +240,7 @@ class Server:
                     worker.serve(call, connection, self._home)
             except NoWayHome:
                 log.exception("a worker is lost in a caller's namespaces and ends")
-                self._start_worker()
+                self._lost.append(threading.current_thread())
                 return
             except Exception:
                 log.exception("a call was given up")

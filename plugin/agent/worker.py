@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ipam.store.sqlite import SqliteStore
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from conf.environment import Environment
     from plugin.agent.wire import Call
 
+# What a call imports only when it needs it: a worker that stands in a caller's mount namespace would not find it there.
+LATE = ("conf.ipam", "conf.strict", "difflib", "ipam.delegate", "ipam.store.files", "plugin.route", "tomllib")
+for name in LATE:
+    import_module(name)
+
 # A node has one state directory; more are for tests that share an agent.
 open_store = lru_cache(maxsize=64)(SqliteStore)
 
@@ -30,9 +36,13 @@ def serve(call: Call, connection: socket.socket, home: Home) -> None:
     """
 
     def deliver(text: bytes, status: int) -> None:
-        connection.sendall(wire.answer(status, text))
-        if connection.recv(1) != DELIVERED:
-            raise ConnectionAbortedError("the caller went away before it had the answer")
+        try:
+            connection.sendall(wire.answer(status, text))
+            if connection.recv(1) != DELIVERED:
+                raise ConnectionAbortedError("the caller went away before it had the answer")
+        except OSError:
+            connection.close()  # the error that follows is not sent and waited for as well
+            raise
 
     def find_node(environment: Environment) -> Node:
         call_log.name_call(environment)
@@ -53,7 +63,12 @@ def serve(call: Call, connection: socket.socket, home: Home) -> None:
 def _is_gone(connection: socket.socket) -> bool:
     """Whether the caller gave up while its call was waiting: then nothing is to be begun."""
     # not recv() with MSG_DONTWAIT: a socket with a timeout waits for it all the same
-    return bool(select.select([connection], [], [], 0)[0]) and connection.recv(1, socket.MSG_PEEK) == b""
+    waiting = select.poll()  # unlike select(), whatever the descriptor's number
+    waiting.register(connection, select.POLLIN)
+    try:
+        return bool(waiting.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except ConnectionResetError:
+        return True
 
 
 def _stdin(call: Call) -> bytes:

@@ -103,7 +103,7 @@ class MacvlanAttributes:
 # Encoding takes pyroute2 up to 0.15 ms. In an agent's life the same requests come again and again: interface names,
 # indexes and namespaces hardly differ from one container to the next. (Not for arguments that hold an IPNetwork:
 # netaddr takes 10.1.0.2/24 and 10.1.0.3/24 for equal.)
-_remembered = lru_cache(maxsize=512)
+_remembered = lru_cache(maxsize=128)
 
 
 @_remembered

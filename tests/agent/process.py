@@ -1,0 +1,153 @@
+"""Agents as processes: started, looked at from outside, stopped and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tests.runtime import DOOR, REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SECONDS = 30.0
+PAUSE = 0.01
+
+
+def until(true: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+    """Wait for something that happens in another process and is announced nowhere."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(PAUSE)
+
+
+class Agent:
+    """A running agent on ``socket``, which has told that it is ready; a context manager that stops it.
+
+    ``command`` is another program that makes an agent, with the socket's path as its last argument.
+    """
+
+    def __init__(
+        self,
+        socket_path: Path,
+        *options: str,
+        command: Sequence[str | Path] = (),
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.socket = socket_path
+        self.log = socket_path.with_name(f"{socket_path.name}.log")
+        self.told: list[str] = []
+        self._notified = socket_path.with_name(f"{socket_path.name}.notify-{time.monotonic_ns() % 10**9}")
+        self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._notifications.bind(str(self._notified))
+        variables = {"PATH": os.environ["PATH"], "CNI_MACVLAN_SETTINGS": "/nonexistent"} | (environment or {})
+        argv = [*command, socket_path] if command else [DOOR, "agent", "--socket", socket_path, *options]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in argv], env={"NOTIFY_SOCKET": str(self._notified)} | variables, cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        self.pid = self.process.pid
+
+    def wait_ready(self) -> Self:
+        """Wait until it says that it is."""
+        self.wait_told("READY=1")
+        return self
+
+    def wait_told(self, what: str, times: int = 1) -> None:
+        """Wait until it has told systemd something, so many times from now on."""
+        deadline = time.monotonic() + SECONDS
+        while times:
+            self._notifications.settimeout(PAUSE * 10)
+            try:
+                told = self._notifications.recv(4096).decode()
+            except TimeoutError:
+                assert self.process.poll() is None, f"the agent has ended: {self.log.read_text()}"
+                assert time.monotonic() < deadline, f"never told: {what}, only {self.told}"
+                continue
+            self.told.append(told)
+            times -= told == what
+
+    def stop(self) -> None:
+        """SIGTERM, which it has to follow and be content."""
+        self.process.send_signal(signal.SIGTERM)
+        self.ended()
+
+    def ended(self) -> None:
+        """It ends by itself, content, and nothing of it is left."""
+        assert self.process.wait(SECONDS) == 0, self.log.read_text()
+        self._close()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait(SECONDS)
+        self._close()
+
+    def _close(self) -> None:
+        self._notifications.close()
+        self._notified.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self.wait_ready()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.stop()
+        assert "Traceback" not in self.log.read_text(), self.log.read_text()
+
+    def descriptors(self) -> list[str]:
+        """What its descriptors refer to, sorted; numbers of sockets and the like left out."""
+        return descriptors(self.pid)
+
+    def threads(self) -> list[int]:
+        """Its threads."""
+        return [int(name) for name in os.listdir(f"/proc/{self.pid}/task")]  # noqa: PTH208
+
+    def children(self) -> list[int]:
+        """Its child processes, dead ones too."""
+        listed = [Path(f"/proc/{self.pid}/task/{thread}/children").read_text() for thread in self.threads()]
+        return [int(pid) for pid in " ".join(listed).split()]
+
+    def memory(self) -> int:
+        """KiB that are its own."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
+        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(("Private_", "Swap:")))
+
+    def is_home(self, seconds: float = 5) -> bool:
+        """Whether all its threads come to stand where the process was started: its answer may overtake its way home."""
+        deadline = time.monotonic() + seconds
+        while not (home := self._stands_at_home()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return home
+
+    def _stands_at_home(self) -> bool:
+        home = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt")]
+        return all(
+            [Path(f"/proc/{self.pid}/task/{thread}/ns/{kind}").stat().st_ino for kind in ("net", "mnt")] == home
+            for thread in self.threads()
+        )
+
+
+def inside_python(text: str) -> list[str]:
+    """The command that runs a text with the plugin's modules and the rest of the command line as ``sys.argv``."""
+    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{text}"]
+
+
+def descriptors(pid: int) -> list[str]:
+    """What a process's descriptors refer to, sorted; numbers of sockets and the like left out."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.append(os.readlink(entry).partition(":[")[0])  # noqa: PTH115 - socket:[1] is no path
+        except FileNotFoundError:  # closed meanwhile
+            continue
+    return sorted(found)

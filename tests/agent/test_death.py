@@ -1,0 +1,220 @@
+"""Clients and agents that die or stop in the middle of a call: what was begun is undone or repaired."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent import protocol
+from tests.agent.process import Agent, until
+from tests.agent.protocol import Conversation, NoAnswer, Spoken, open_namespaces, request, version
+from tests.crash import remains
+from tests.runtime import Answer, one_document
+from tests.ways import Executed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.lan import Lan
+    from tests.namespaces import Namespace
+    from tests.runtime import Json, Runtime
+
+DUAL = {
+    "type": "cni-macvlan-py",
+    "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]],
+    "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+}
+INSTANTS = 12
+NOTHING = {"attachment": 0, "lease": 0}
+
+
+def environment(runtime: Runtime, verb: str, container: Namespace) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "CNI_MACVLAN_SETTINGS": str(runtime.settings),
+        "CNI_COMMAND": verb,
+        "CNI_CONTAINERID": container.name,
+        "CNI_NETNS": str(container.path),
+        "CNI_IFNAME": "net1",
+        "CNI_PATH": str(runtime.cni_path),
+    }
+
+
+def begin(runtime: Runtime, agent: Agent, config: Json, container: Namespace) -> subprocess.Popen[str]:
+    """An ADD by the door, under way."""
+    door = subprocess.Popen(
+        ["nsenter", f"--net={runtime.lan.node.path}", str(runtime.cni_path / "macvlan")],
+        env=environment(runtime, "ADD", container) | {"CNI_MACVLAN_AGENT_SOCKET": str(agent.socket)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert door.stdin
+    door.stdin.write(json.dumps(config))
+    door.stdin.close()
+    door.stdin = None
+    return door
+
+
+def begin_speaking(runtime: Runtime, agent: Agent, config: Json, container: Namespace) -> Conversation:
+    """An ADD without a door, under way."""
+    conversation = Conversation(agent.socket)
+    opened = open_namespaces(runtime.lan.node.path, protocol.OWN_MOUNT, container.path)
+    conversation.ask(request(environment(runtime, "ADD", container), json.dumps(config)), opened)
+    for descriptor in opened:
+        os.close(descriptor)
+    return conversation
+
+
+def is_clean(runtime: Runtime, container: Namespace) -> bool:
+    return container.links() == ["lo"] and remains.rows(runtime.state_dir) == NOTHING
+
+
+def test_client_killed_while_the_agent_works(runtime: Runtime, lan: Lan, agent: Agent) -> None:
+    container = lan.container(dad=True)
+    door = begin(runtime, agent, runtime.config(DUAL), container)
+    until(lambda: "net1" in container.links(), "the agent is at work")
+    door.kill()
+    door.communicate()
+    until(lambda: is_clean(runtime, container), "the ADD is undone")
+    assert version(agent.socket)
+
+
+def test_client_gone_before_its_turn(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """What nobody waits for any more is not even begun."""
+    slow, other = lan.container(dad=True), lan.container()
+    config = runtime.config(DUAL)
+    with Agent(tmp_path / "agent.sock", "--workers", "1") as agent:
+        first = begin_speaking(runtime, agent, config, slow)
+        until(lambda: "net1" in slow.links(), "the only worker is at work")
+        begin_speaking(runtime, agent, config, other).socket.close()
+        assert first.answer()[0] == 0
+        first.socket.close()
+        assert version(agent.socket), "and with this the second had its turn"
+        assert other.links() == ["lo"]
+        assert remains.rows(runtime.state_dir) == {"attachment": 1, "lease": 2}
+        runtime.delete(config, slow).expect()
+
+
+@pytest.mark.parametrize("how", ["closed", "half closed", "wrong byte"])
+def test_answer_not_acknowledged(runtime: Runtime, lan: Lan, agent: Agent, how: str) -> None:
+    container = lan.container()
+    with begin_speaking(runtime, agent, runtime.config(DUAL), container) as conversation:
+        assert conversation.answer(acknowledge=False)[0] == 0
+        assert container.links() == ["lo", "net1"]
+        if how == "closed":
+            conversation.socket.close()
+        elif how == "half closed":
+            conversation.socket.shutdown(socket.SHUT_WR)
+        else:
+            conversation.send(b"\x15")
+        until(lambda: is_clean(runtime, container), "the ADD is undone")
+
+
+def test_client_that_never_acknowledges(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """It holds its worker for the time limit and no longer; then its ADD is undone."""
+    container = lan.container()
+    with (
+        Agent(tmp_path / "agent.sock", "--workers", "1", "--limit", "1.5") as agent,
+        begin_speaking(runtime, agent, runtime.config(DUAL), container) as conversation,
+    ):
+        assert conversation.answer(acknowledge=False)[0] == 0
+        began = time.monotonic()
+        assert version(agent.socket), "the worker is free again"
+        assert 1.0 < time.monotonic() - began < 2.9
+        assert is_clean(runtime, container)
+        with pytest.raises(NoAnswer):
+            conversation.receive(1)
+
+
+def test_runtime_that_does_not_read(runtime: Runtime, lan: Lan, agent: Agent) -> None:
+    """Nobody reads the door's stdout: the ADD has not succeeded, and nothing of it is left."""
+    container = lan.container()
+    door = begin(runtime, agent, runtime.config(DUAL), container)
+    assert door.stdout
+    assert door.stderr
+    door.stdout.close()
+    assert door.wait(30) == 1
+    assert "could not be written" in door.stderr.read()
+    door.stderr.close()
+    until(lambda: is_clean(runtime, container), "the ADD is undone")
+
+
+def test_agent_killed_under_the_door(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """The door tells the runtime to try again, as one JSON document; its DEL leaves nothing."""
+    container = lan.container(dad=True)
+    config = runtime.config(DUAL)
+    agent = Agent(tmp_path / "agent.sock").wait_ready()
+    door = begin(runtime, agent, config, container)
+    until(lambda: "net1" in container.links(), "the agent is at work")
+    agent.kill()
+    stdout, stderr = door.communicate(timeout=30)
+    answer = Answer(door.returncode, one_document(stdout), stdout, stderr)
+    assert (answer.status, answer.code) == (1, 11), f"{stdout}{stderr}"
+    assert answer.document["msg"] == "the agent went away; try again"
+    runtime.delete(config, container).expect()
+    assert is_clean(runtime, container)
+
+
+def test_agent_killed_at_any_instant(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """Whatever it had done by then: DEL, by the next agent or by the door alone, leaves nothing."""
+    container = lan.container()
+    config = runtime.config(DUAL)
+    agent = Agent(tmp_path / "agent.sock").wait_ready()
+    statuses = []
+    for number in range(INSTANTS):
+        runtime.way = Spoken(agent.socket)
+        runtime.version().expect()
+        began = time.monotonic()
+        runtime.attach("ADD", config, container).expect()
+        duration = time.monotonic() - began
+        runtime.delete(config, container).expect()
+        deadline = time.monotonic() + duration * number / INSTANTS
+        with begin_speaking(runtime, agent, config, container) as conversation:
+            while time.monotonic() < deadline:
+                pass  # a sleep would be longer than what is to be hit
+            agent.kill()
+            try:
+                statuses.append(conversation.answer(acknowledge=False)[0])
+            except NoAnswer:
+                statuses.append(11)
+        agent = Agent(agent.socket).wait_ready()
+        runtime.way = Spoken(agent.socket) if number % 2 else Executed()
+        runtime.delete(config, container).expect()
+        assert is_clean(runtime, container), number
+    agent.stop()
+    assert statuses.count(11) >= INSTANTS // 2, f"most have to hit: {statuses}"
+
+
+def test_agent_that_does_not_answer(runtime: Runtime, agent: Agent) -> None:
+    """A stopped agent is told from none: the door waits for its greeting, then gives up."""
+    agent.process.send_signal(signal.SIGSTOP)
+    runtime.way = Executed(str(agent.socket))
+    began = time.monotonic()
+    answer = runtime.version()
+    assert (answer.status, answer.code) == (1, 11)
+    assert "does not answer" in answer.msg
+    assert 4.5 < time.monotonic() - began < 8
+    agent.process.send_signal(signal.SIGCONT)
+    assert runtime.version().ok
+
+
+def test_no_agent_any_more(runtime: Runtime, tmp_path: Path) -> None:
+    """A socket that nobody listens on is as good as none."""
+    path = tmp_path / "agent.sock"
+    agent = Agent(path).wait_ready()
+    agent.kill()
+    assert path.exists()
+    runtime.way = Executed(str(path))
+    assert runtime.version().ok
+    with pytest.raises(ConnectionRefusedError):
+        version(path)
+    with Agent(path):
+        assert version(path)
+    runtime.way = Spoken(path)
+    assert not path.exists()

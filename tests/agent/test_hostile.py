@@ -1,0 +1,247 @@
+"""Clients that do wrong: each is turned away, nobody else notices, and nothing is left of them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import socket
+import struct
+import threading
+import time
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.agent import protocol
+from tests.agent.process import Agent, inside_python, until
+from tests.agent.protocol import HELLO, MAGIC, VERSION, Conversation, NoAnswer, frame, version
+from tests.ways import Executed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.lan import Lan
+    from tests.runtime import Runtime
+
+HUGE = (17 << 20) + 1
+PATIENT = 5.0  # seconds that a client has for its request (docs/agent-protocol.md)
+AT_ONCE = 4.0  # less than a client waits for the hello
+
+MALFORMED = {
+    "nothing": b"",
+    "one byte": b"C",
+    "half a magic": b"CM",
+    "another protocol": b"GET / HTTP/1.1\r\n\r\n",
+    "magic alone": MAGIC,
+    "half a length": MAGIC + b"\0\0",
+    "no body": MAGIC + frame(b""),
+    "half a body": VERSION[:-5],
+    "huge length": MAGIC + HUGE.to_bytes(4, "big"),
+    "greatest length": MAGIC + b"\xff\xff\xff\xff" + b"x" * 100,
+    "many variables announced": MAGIC + frame(b"\xff\xff\xff\xff" + frame(b"A=B")),
+    "a long variable announced": MAGIC + frame(b"\0\0\0\1" + b"\xff\xff\xff\xff" + b"A=B"),
+    "no stdin": MAGIC + frame(b"\0\0\0\1" + frame(b"A=B", b"/x")),
+    "more behind it": MAGIC + frame(protocol.body({}) + b"x"),
+    "one more request at once": VERSION * 2,
+}
+
+
+def turned_away(conversation: Conversation) -> bytes:
+    """What the agent sends before it closes the connection."""
+    received = b""
+    with suppress(ConnectionResetError):
+        while chunk := conversation.socket.recv(1 << 16):
+            received += chunk
+    return received
+
+
+def steady(agent: Agent) -> tuple[list[str], int]:
+    """Descriptors and threads once the agent has nothing to do."""
+    version(agent.socket)
+    return agent.descriptors(), len(agent.threads())
+
+
+def require_as_before(agent: Agent, before: tuple[list[str], int]) -> None:
+    until(lambda: steady(agent) == before, f"descriptors and threads are as before: {before}")
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED.keys())
+def test_malformed(shared: Agent, data: bytes) -> None:
+    """Those who say no more are turned away at once; whether they brought descriptors makes no difference."""
+    before = steady(shared)
+    for opened in ([], protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT)):
+        with Conversation(shared.socket) as conversation:
+            if data:
+                with suppress(BrokenPipeError):
+                    conversation.send(data, opened)
+            if data == VERSION * 2 and opened:
+                assert conversation.answer(acknowledge=False)[0] == 0, "the first is a call like any other"
+                continue
+            conversation.socket.shutdown(socket.SHUT_WR)
+            assert len(turned_away(conversation)) <= HELLO.size
+        for descriptor in opened:
+            os.close(descriptor)
+    require_as_before(shared, before)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 100, 253])
+def test_too_few_or_too_many_descriptors(shared: Agent, count: int) -> None:
+    before = steady(shared)
+    with ExitStack() as stack:
+        pipes = [os.pipe() for _ in range(count)]
+        for pipe in pipes:
+            stack.callback(os.close, pipe[0])
+        with Conversation(shared.socket) as conversation:
+            conversation.send(VERSION, [write for _, write in pipes])
+            for _, write in pipes:
+                os.close(write)
+            assert len(turned_away(conversation)) <= HELLO.size
+        for read, _ in pipes:  # ended, since the agent has none of the other ends
+            assert os.read(read, 1) == b""
+    require_as_before(shared, before)
+
+
+def test_descriptors_in_many_messages(shared: Agent) -> None:
+    before = steady(shared)
+    opened = protocol.open_namespaces(protocol.OWN_NET)
+    with Conversation(shared.socket) as conversation:
+        with suppress(BrokenPipeError):
+            for byte in VERSION:
+                conversation.send(bytes([byte]), opened)
+        assert len(turned_away(conversation)) <= HELLO.size
+    os.close(opened[0])
+    require_as_before(shared, before)
+
+
+def test_mutated_requests(shared: Agent) -> None:
+    """A request with some bytes changed, cut or doubled never disturbs the agent; the seed makes it repeatable."""
+    before = steady(shared)
+    chance = random.Random(20)  # noqa: S311 - no secret
+    opened = protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT)
+    for _ in range(300):
+        data = bytearray(VERSION)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        with Conversation(shared.socket) as conversation:
+            with suppress(BrokenPipeError):
+                conversation.send(bytes(data), opened)
+                conversation.socket.shutdown(socket.SHUT_WR)
+            turned_away(conversation)
+    for descriptor in opened:
+        os.close(descriptor)
+    require_as_before(shared, before)
+
+
+def test_slow_and_silent_clients(agent: Agent) -> None:
+    """Some say nothing, some a byte now and then: meanwhile others are served, and in the end all are dropped."""
+    before = steady(agent)
+    began = time.monotonic()
+    done = threading.Event()
+    with ExitStack() as stack:
+        silent = [stack.enter_context(Conversation(agent.socket)) for _ in range(200)]
+        slow = [stack.enter_context(Conversation(agent.socket)) for _ in range(100)]
+
+        def dribble() -> None:
+            for byte in VERSION:
+                for conversation in slow:
+                    with suppress(OSError):
+                        conversation.send(bytes([byte]))
+                if done.wait(1.0):
+                    return
+
+        dribbler = threading.Thread(target=dribble)
+        dribbler.start()
+        longest = 0.0
+        while time.monotonic() < began + PATIENT - 1:
+            asked = time.monotonic()
+            version(agent.socket)
+            longest = max(longest, time.monotonic() - asked)
+        assert longest < AT_ONCE
+        for conversation in [*silent, *slow]:
+            assert len(turned_away(conversation)) <= HELLO.size
+        took = time.monotonic() - began
+        done.set()
+        dribbler.join()
+    assert PATIENT - 1 < took < PATIENT + 5
+    require_as_before(agent, before)
+
+
+def test_hundreds_of_calls_at_once(agent: Agent) -> None:
+    """As many as may wait, all of them sent before the first answer is read."""
+    before = steady(agent)
+    with ExitStack() as stack:
+        conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(400)]
+        for conversation in conversations:
+            conversation.ask(VERSION)
+        answers = [conversation.answer() for conversation in conversations]
+    assert {status for status, _ in answers} == {0}
+    require_as_before(agent, before)
+
+
+def test_more_connections_than_are_taken(agent: Agent) -> None:
+    """Beyond 512 at a time newcomers are turned away, until the silent ones are gone."""
+    with ExitStack() as stack:
+        conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(560)]
+        for conversation in conversations[:512]:
+            conversation.receive(HELLO.size)
+        for conversation in conversations[512:]:
+            assert turned_away(conversation) == b""
+    until(lambda: _answers(agent.socket), "the agent takes calls again", AT_ONCE)
+
+
+def _answers(path: Path) -> bool:
+    try:
+        return bool(version(path))
+    except (NoAnswer, BrokenPipeError):
+        return False
+
+
+SMALL = """
+from plugin.agent.server import Options, Server
+Server(Options(sys.argv[1], workers=1, waiting=4)).run()
+"""
+
+
+def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """One worker that is held up and four who wait: everybody else is told at once to try again."""
+    container = lan.container()
+    with Agent(tmp_path / "agent.sock", command=inside_python(SMALL)) as agent, ExitStack() as stack:
+        lock = stack.enter_context(container.path.open("rb"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        runtime.way = protocol.Spoken(agent.socket)
+        adding = threading.Thread(target=lambda: runtime.add(runtime.config(None), container))
+        adding.start()
+        # two: the one that came with the call, and the one that the worker tries to lock
+        until(lambda: agent.descriptors().count(str(container.path)) == 2, "the worker is held up")
+        conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(10)]
+        for conversation in conversations:
+            conversation.ask(VERSION)
+        refused = [conversation.answer(acknowledge=False) for conversation in conversations[4:]]
+        assert [status for status, _ in refused] == [1] * 6
+        assert all('"code": 11' in text and "too many calls" in text for _, text in refused)
+        runtime.way = Executed(str(agent.socket))
+        answer = runtime.version()
+        assert (answer.status, answer.code) == (1, 11)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        adding.join()
+        assert [conversation.answer()[0] for conversation in conversations[:4]] == [0] * 4
+        assert runtime.version().status == 0
+        runtime.delete(runtime.config(None), container).expect()
+
+
+def test_early_acknowledgement(agent: Agent) -> None:
+    """Acknowledged before it was answered: nobody is the worse for it."""
+    with Conversation(agent.socket) as conversation:
+        conversation.ask(VERSION)
+        conversation.send(protocol.DELIVERED * 1000)
+        assert conversation.answer(acknowledge=False)[0] == 0
+    assert version(agent.socket)
+
+
+def test_numbers_are_big_endian(agent: Agent) -> None:
+    """The hello as bytes: magic, protocol 1, 120 s in milliseconds."""
+    with Conversation(agent.socket) as conversation:
+        assert conversation.receive(12) == b"CMV1" + struct.pack(">II", 1, 120_000)
