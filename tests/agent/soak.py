@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,7 +199,9 @@ class Soak:
         for number in range(1, 5):
             self._cycle(number, container)
         fresh = self._steady()
-        assert kept == fresh, f"{kept} in the end, {fresh} of a fresh agent"
+        # less is possible: an agent that began at the very end may not have opened the database
+        assert not Counter(kept[0]) - Counter(fresh[0]), f"{kept} in the end, {fresh} of a fresh agent"
+        assert kept[1] == fresh[1], f"{kept} in the end, {fresh} of a fresh agent"
 
     def _steady(self) -> tuple[list[str], int]:
         """The agent's descriptors, and how many threads, once the last call's are closed."""
