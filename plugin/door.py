@@ -35,9 +35,7 @@ def _called_as() -> bytes:
 
     It is this call's alone: another plugin that we execute, which may be ourselves by another name, must not see it.
     """
-    handed_over = posix.environ.pop(b"CNI_MACVLAN_CALLED_AS", b"")
-    os.environ.pop("CNI_MACVLAN_CALLED_AS", None)
-    return handed_over or os.fsencode(sys.argv[0])
+    return os.fsencode(os.environ.pop("CNI_MACVLAN_CALLED_AS", "") or sys.argv[0])
 
 
 def _refuse(reason: str, answer: int) -> int:

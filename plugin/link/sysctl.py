@@ -7,8 +7,8 @@ import os
 
 def read(family: str, ifname: str, key: str) -> str:
     """Return its value. Raises OSError."""
-    with open(_path(family, ifname, key), encoding="ascii") as file:
-        return file.read().strip()
+    with open(_path(family, ifname, key), "rb") as file:  # a codec may not be where an agent's caller stands
+        return file.read().strip().decode()
 
 
 def write(family: str, ifname: str, key: str, value: str) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from tests.runtime import DOOR, REPOSITORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 SECONDS = 30.0
 PAUSE = 0.01
@@ -38,7 +38,7 @@ class Agent:
         self,
         socket_path: Path,
         *options: str,
-        command: Sequence[str | Path] = (),
+        command: tuple[str | Path, ...] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
         self.socket = socket_path
@@ -137,9 +137,9 @@ class Agent:
         )
 
 
-def inside_python(text: str) -> list[str]:
+def inside_python(text: str) -> tuple[str, ...]:
     """The command that runs a text with the plugin's modules and the rest of the command line as ``sys.argv``."""
-    return [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{text}"]
+    return (sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{text}")
 
 
 def descriptors(pid: int) -> list[str]:

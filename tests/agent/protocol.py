@@ -110,6 +110,10 @@ class Conversation:
         magic, version, milliseconds = HELLO.unpack(self.receive(HELLO.size))
         assert (magic, version) == (MAGIC, 1)
         assert milliseconds > 0
+        return self.result(acknowledge=acknowledge)
+
+    def result(self, *, acknowledge: bool = True) -> tuple[int, str]:
+        """As ``answer``, where the hello was read already."""
         magic, status, size = ANSWER.unpack(self.receive(ANSWER.size))
         assert magic == MAGIC
         text = self.receive(size).decode()

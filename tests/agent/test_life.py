@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.process import Agent, until
-from tests.agent.protocol import VERSION, Conversation, Spoken, version
+from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, Spoken, open_namespaces, version
 from tests.crash import remains
 from tests.runtime import DOOR
 
@@ -74,6 +74,23 @@ def test_sigterm_serves_who_is_in_the_queue(agent: Agent) -> None:
             conversation.ask(VERSION)
             assert conversation.answer()[0] == 0
         agent.ended()
+
+
+def test_nobody_is_taken_who_would_not_be_served(agent: Agent, tmp_path: Path) -> None:
+    """An agent that was told to end refuses those who were on their way to it; the door then does the work itself."""
+    way = tmp_path / "way"
+    os.link(agent.socket, way)
+    with Conversation(agent.socket) as conversation:
+        conversation.send(VERSION[:-1], opened := open_namespaces(OWN_NET, OWN_MOUNT))
+        agent.process.send_signal(signal.SIGTERM)
+        until(lambda: not agent.socket.exists(), "newcomers find no agent")
+        with pytest.raises(ConnectionRefusedError):
+            version(way)
+        conversation.send(VERSION[-1:])
+        assert conversation.answer()[0] == 0
+    agent.ended()
+    for descriptor in opened:
+        os.close(descriptor)
 
 
 def test_upgrade_without_a_gap(agent: Agent) -> None:
