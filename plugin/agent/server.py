@@ -23,7 +23,7 @@ from conf.errors import TryAgain
 from conf.versions import LATEST
 from plugin.agent import systemd, wire, worker
 from plugin.agent.listener import Listener
-from plugin.link.netns import Home, NoWayHome
+from plugin.link.netns import Home, NotANamespace, NoWayHome
 from plugin.result import render_error
 
 if TYPE_CHECKING:
@@ -235,15 +235,15 @@ class Server:
         """A worker thread's life: call after call, until told to go or unable to come home."""
         while (taken := self._calls.get()) is not None:
             call, connection = taken
-            try:
-                with connection:
+            with call, connection:
+                try:
                     worker.serve(call, connection, self._home)
-            except NoWayHome:
-                log.exception("a worker is lost in a caller's namespaces and ends")
-                self._lost.append(threading.current_thread())
-                return
-            except Exception:
-                log.exception("a call was given up")
-            finally:
-                call.close()
+                except NoWayHome:
+                    log.exception("a worker is lost in a caller's namespaces and ends")
+                    self._lost.append(threading.current_thread())
+                    return
+                except NotANamespace as error:
+                    log.warning("a client sent no namespaces: %s", error)
+                except Exception:
+                    log.exception("a call was given up")
             del taken, call, connection  # while it waits, it holds nothing of the last caller

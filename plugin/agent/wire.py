@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass, field
+from typing import Self
 
 from plugin.agent.client import MAGIC, MAX_STDIN
 
@@ -43,8 +44,12 @@ class Call:
         """A descriptor of the container's namespace for the taker to close; None if the caller could not open it."""
         return os.dup(self.descriptors[2]) if len(self.descriptors) == MAX_DESCRIPTORS else None
 
-    def close(self) -> None:
-        """Close the descriptors."""
+    def __enter__(self) -> Self:
+        """Hold the descriptors for the length of a block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
         while self.descriptors:
             os.close(self.descriptors.pop())
 

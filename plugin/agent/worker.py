@@ -32,7 +32,8 @@ open_store = lru_cache(maxsize=64)(SqliteStore)
 def serve(call: Call, connection: socket.socket, home: Home) -> None:
     """Answer one call; the answer counts only once the client says that it has passed it on.
 
-    Raises NoWayHome where the thread could not return: then it must end.
+    Raises NotANamespace where the call's descriptors are none; NoWayHome where the thread could not return: then it
+    must end.
     """
 
     def deliver(text: bytes, status: int) -> None:

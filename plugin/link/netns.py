@@ -114,6 +114,10 @@ class NoWayHome(Exception):
     """A thread could not return to its own namespaces: it must serve nobody any more."""
 
 
+class NotANamespace(Exception):
+    """A descriptor that a thread was to enter is no namespace of its kind."""
+
+
 class Home:
     """The network and mount namespace that the threads of this process live in."""
 
@@ -123,13 +127,19 @@ class Home:
 
     @contextmanager
     def away(self, network: int, mount: int) -> Iterator[None]:
-        """Have the calling thread stand where another process does. Raises NoWayHome if it cannot come back."""
+        """Have the calling thread stand where another process does.
+
+        Raises NotANamespace if it cannot go there, NoWayHome if it cannot come back.
+        """
         abroad = not os.path.sameopenfile(mount, self._mount)
         try:
-            if abroad:
-                _unshare_file_system()
-                _setns(mount, CLONE_NEWNS)
-            _setns(network)
+            try:
+                if abroad:
+                    _unshare_file_system()
+                    _setns(mount, CLONE_NEWNS)
+                _setns(network)
+            except OSError as error:
+                raise NotANamespace(str(error)) from error
             yield
         finally:
             try:
