@@ -128,7 +128,9 @@ lock: ## Resolve requirements*.txt anew, newest versions with their hashes (need
 	        --no-emit-index-url --only-binary :all: --emit-build-options pyproject.toml "$$@"
 	}
 	lock --output-file requirements.txt
-	lock --group test --constraints requirements.txt --output-file requirements-test.txt
+	for group in test docs; do
+	    lock --group $$group --constraints requirements.txt --output-file requirements-$$group.txt
+	done
 
 .PHONY: clean
 clean: ## Remove .venv, caches and coverage data
