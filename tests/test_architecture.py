@@ -70,6 +70,9 @@ IMPORTS = {
         "ipam/*", ("os", "posix", "pathlib", "io", "fcntl", "shutil", "tempfile"), "policy is pure",
         ("ipam/store/*", "ipam/resolv_conf.py", "ipam/resolve.py"),
     ),
+    "people's libraries stay with people": Law(
+        "*", ("click", "rich", "yaml"), "they cost a call 40 ms and more, and an agent's memory", ("plugin/cli/*",)
+    ),
     "people's commands stay away": Law(
         "*", ("argparse", "plugin.cli"), "a call must not pay for what only people use",
         ("plugin/cli/*", "plugin/door.py", "plugin/agent/*"),

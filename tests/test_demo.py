@@ -215,21 +215,3 @@ def test_a_missing_command_is_named_with_its_package(demo: Demo, command: str, p
     done = demo.run(prefix=hidden)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"cni-macvlan-py demo: needs the command {command}; run: apt-get install {package}\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "status", "said"),
-    [
-        (["version"], 0, "CNI protocol versions supported: 0.1.0, "),
-        (["--help"], 0, "demo "),
-        (["demo", "--help"], 0, "--json"),
-        (["version", "--help"], 0, "what it runs on"),
-        (["dance"], 2, "invalid choice: 'dance' (choose from "),
-        (["demo", "--quietly"], 2, "unrecognized arguments: --quietly"),
-    ],
-)
-def test_commands_for_people(words: list[str], status: int, said: str) -> None:
-    done = subprocess.run([DOOR, *words], capture_output=True, text=True, check=False, timeout=30)
-    assert done.returncode == status
-    assert said in " ".join((done.stdout + done.stderr).split()) + " "
-    assert bool(done.stdout) == (status == 0)

@@ -18,6 +18,9 @@ HEAVY = {
     "netaddr": "15 ms for addresses that nobody gives",
     "sqlite3": "5 ms for a database that is not opened",
     "logging": "10 ms for lines that are not written",
+    "click": "40 ms for commands that nobody typed",
+    "rich": "50 ms for tables that nobody reads",
+    "yaml": "25 ms for manifests that no runtime sends",
 }
 RIGHT = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": "/run/netns/none", "CNI_IFNAME": "net1"}
 CALLS: dict[str, tuple[dict[str, str], str, int]] = {

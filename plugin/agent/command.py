@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import resource
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
 from conf.errors import CniError
 from plugin import log
@@ -14,16 +15,24 @@ from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.server import Options, Server
 from plugin.node import read_settings
 
-if TYPE_CHECKING:
-    import argparse
-
 DESCRIPTORS = 8192  # four for each connection and each waiting call; services begin with 1024 in all
 LONGEST_LIMIT = 86400
 MISUSE = 2
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--socket": {"metavar": "PATH", "help": "where to listen (default: CNI_MACVLAN_AGENT_SOCKET, else /run)"},
+    "--workers": {"type": int, "default": 16, "help": "calls served at the same time (default: %(default)s)"},
+    "--limit": {"type": float, "default": 120, "help": "seconds that a call may take (default: %(default)s)"},
+    "--idle": {"type": float, "default": 0, "help": "end after so many seconds without a call; 0: never"},
+    "--unless-running": {"action": "store_true", "help": "end at once if an agent is there already"},
+}
 
 
-def run_agent(chosen: argparse.Namespace) -> int:
-    """Serve until told to stop; the exit status is 1 where it could not begin, 2 for options that make no sense."""
+def run_agent(arguments: list[str]) -> int:
+    """Serve until told to stop; the exit status is 1 where it could not begin, 2 for options that make no sense.
+
+    Raises SystemExit for options that are not understood.
+    """
+    chosen = _parser().parse_args(arguments)
     if chosen.workers < 1 or not 0 < chosen.limit <= LONGEST_LIMIT:
         sys.stderr.write(f"cni-macvlan-py agent: needs --workers of 1 or more and --limit up to {LONGEST_LIMIT}\n")
         return MISUSE
@@ -40,6 +49,18 @@ def run_agent(chosen: argparse.Namespace) -> int:
         return 1
     server.run()
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """A parser of the standard library: an agent keeps what it has imported."""
+    parser = argparse.ArgumentParser(
+        prog="cni-macvlan-py agent",
+        description="Listen on a unix socket and serve calls without the cost of starting Python for each; for a "
+        "service manager or a container. SIGTERM ends it after what it has begun.",
+    )
+    for name, words in OPTIONS.items():
+        parser.add_argument(name, **words)
+    return parser
 
 
 def _is_running(path: str) -> bool:

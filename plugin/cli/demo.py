@@ -9,6 +9,8 @@ import shutil
 import signal
 import sys
 
+import click
+
 from conf.errors import CniError
 from ipam.store.sqlite import SqliteStore
 from plugin.cli.report import Report
@@ -28,11 +30,17 @@ class Interrupted(Exception):
     """A signal asked us to stop; the argument is its number."""
 
 
-def demo(*, as_json: bool) -> int:
-    """Tell and prove the story and return the exit status: 0 if all of it worked and nothing is left, else 1.
+@click.command()
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write a report as one JSON document to stdout, and the words to stderr."
+)
+def command(*, as_json: bool) -> int:
+    """Attach two containers to one master, and try every claim of the plugin.
 
-    After SIGINT, SIGTERM or SIGHUP the step under way is finished, everything is removed, and the status is 128 more
-    than the signal's number.
+    Make network namespaces with real interfaces, call this plugin in them as a container runtime does, try whether it
+    did what it says, and remove everything. Needs root, ip and ping; takes some seconds. Exit status 0 only if all of
+    it worked and nothing is left. After SIGINT, SIGTERM or SIGHUP the step under way is finished and everything is
+    removed; the status is then 128 and the signal's number.
     """
     if os.geteuid() != 0:
         sys.stderr.write("cni-macvlan-py demo: needs root, to make network namespaces and interfaces; run it by sudo\n")

@@ -1,0 +1,76 @@
+"""The list of all commands, each of which is loaded when it is called, and what becomes of their failures."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from conf.errors import CniError
+from plugin.cli import COMPLETE, PROGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS: Final = {
+    "demo": "attach two containers to one master, on real interfaces in throw-away namespaces",
+    "agent": "serve the calls of this node from one process",
+    "completion": "print a script that completes these commands in your shell",
+    "version": "show the versions of the plugin and of its surroundings",
+}
+"""A line here is all that makes ``plugin/cli/NAME.py`` a command: its ``command`` is called and returns the status."""
+
+EPILOG: Final = (
+    "Exit status: 0 all is well; 1 something was found, or the command failed; 2 the command line is wrong; 128 and a "
+    "signal's number: it ended the command. With --json, stdout is one JSON document, whose keys stay as they are."
+)
+INTERRUPTED: Final = 130
+
+
+class Commands(click.Group):
+    """Commands that are known by name and meaning until one of them is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, in our order."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Load the module of the command that the arguments name."""
+        name, known, rest = super().resolve_command(ctx, args)
+        command: click.Command | None = import_module(f"plugin.cli.{name}").command if known else None
+        return name, command, rest
+
+
+ALL: Final = Commands(
+    commands={name: click.Command(name, short_help=meaning) for name, meaning in COMMANDS.items()},
+    help="A CNI plugin for macvlan interfaces. Container runtimes call it with CNI_COMMAND in the environment; people "
+    "call it with one of these commands.",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Run the command that the arguments name and return its exit status; what it raises becomes one line."""
+    try:
+        status: int = ALL.main(arguments, PROGRAM, COMPLETE, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except CniError as error:
+        return _failed(arguments, f"{error} [code {error.code}]")
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _failed(arguments, str(error))
+    return status
+
+
+def _failed(arguments: Sequence[str], why: str) -> int:
+    click.echo(f"{PROGRAM} {arguments[0]}: {why}", err=True)
+    return 1

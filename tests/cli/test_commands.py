@@ -1,0 +1,118 @@
+"""The list of commands: help, exit statuses, completion, and what is loaded for each."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conf.versions import SUPPORTED
+from plugin.cli import ABOUT, COMPLETE
+from plugin.cli.commands import COMMANDS
+from tests.cli.command import answered, call
+from tests.runtime import DOOR
+
+PEOPLES = {"click", "rich", "yaml"}
+"""The packages that only people's commands need."""
+
+
+def imported(*words: str) -> set[str]:
+    """The packages and modules that a command line imports, as the interpreter itself tells."""
+    done = subprocess.run(
+        [sys.executable, "-ISv", DOOR, *words],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return set(re.findall(r"^import '([\w.]+)'", done.stderr, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["version"], 0, "CNI protocol versions supported: 0.1.0, "),
+        (["--help"], 0, "128 and a signal's number"),
+        (["-h"], 0, "demo attach two containers"),
+        (["version", "--help"], 0, "what it runs on"),
+        (["dance"], 2, "No such command 'dance'"),
+        (["dem"], 2, "Did you mean 'demo'?"),
+        (["demo", "--quietly"], 2, "No such option '--quietly'"),
+        (["completion", "tcsh"], 2, "is not one of 'bash', 'zsh', 'fish'"),
+        (["agent", "--loudly"], 2, "unrecognized arguments: --loudly"),
+    ],
+)
+def test_what_is_said_and_how_it_ends(words: list[str], status: int, said: str) -> None:
+    done = call(*words)
+    assert done.returncode == status
+    assert said in " ".join((done.stdout + done.stderr).split())
+    assert bool(done.stdout) == (status == 0)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    done = call(name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"cni-macvlan-py {name}" in done.stdout
+
+
+def test_without_words_it_says_what_it_is() -> None:
+    done = call()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ABOUT)
+
+
+def test_version_for_programs() -> None:
+    assert answered("version")["cniVersions"] == list(SUPPORTED)
+
+
+@pytest.mark.parametrize("words", [(), ("agent", "--help")], ids=["about", "agent"])
+def test_what_people_need_is_loaded_for_people_alone(words: tuple[str, ...]) -> None:
+    modules = imported(*words)
+    assert "plugin.cli" in modules
+    assert {module.partition(".")[0] for module in modules} & PEOPLES == set()
+
+
+def test_only_the_command_that_is_called_is_loaded() -> None:
+    loaded = {f"plugin.cli.{name}" for name in COMMANDS}
+    assert imported("version") & loaded == {"plugin.cli.version"}
+    assert imported("--help") & loaded == set()
+
+
+def test_bash_completes() -> None:
+    """By the printed script, in a shell that finds us in its PATH."""
+    script = """
+        source <(cni-macvlan-py completion bash)
+        ask() {
+            COMPREPLY=() COMP_WORDS=(cni-macvlan-py "$@") COMP_CWORD=$#
+            _cni_macvlan_py_completion cni-macvlan-py
+            echo "${COMPREPLY[@]}"
+        }
+        ask ve; ask demo --j; ask agent --wo; ask completion z"""
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        env={"PATH": f"{DOOR.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == (["version", "--json", "--workers", "zsh"], "")
+
+
+@pytest.mark.parametrize(
+    ("shell", "asks"),
+    [
+        ("zsh", {"COMP_WORDS": "cni-macvlan-py ve", "COMP_CWORD": "1"}),
+        ("fish", {"COMP_WORDS": "cni-macvlan-py", "COMP_CWORD": "ve"}),
+    ],
+)
+def test_other_shells_complete(shell: str, asks: dict[str, str]) -> None:
+    assert f"{COMPLETE}={shell}_complete" in call("completion", shell).stdout
+    answer = call(variables={**asks, COMPLETE: f"{shell}_complete"})
+    assert "version" in answer.stdout
+    assert COMMANDS["version"] in answer.stdout
+    assert "demo" not in answer.stdout
