@@ -108,12 +108,17 @@ class Agent:
         """What its descriptors refer to, sorted; numbers of sockets and the like left out."""
         return descriptors(self.pid)
 
+    def is_resting(self) -> bool:
+        """Whether it holds no caller's namespace: those are what it lets go of last, after its answer was read."""
+        held = self.descriptors()
+        return (held.count("net"), held.count("mnt")) == (1, 1) and not [each for each in held if "/netns/" in each]
+
     def threads(self) -> list[int]:
         """Its threads."""
         return [int(name) for name in os.listdir(f"/proc/{self.pid}/task")]  # noqa: PTH208
 
     def children(self) -> list[int]:
-        """Its child processes, dead ones too."""
+        """Its child processes, dead ones too; call it when no thread of the agent is about to end."""
         listed = [Path(f"/proc/{self.pid}/task/{thread}/children").read_text() for thread in self.threads()]
         return [int(pid) for pid in " ".join(listed).split()]
 
@@ -122,19 +127,22 @@ class Agent:
         rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith(("Private_", "Swap:")))
 
-    def is_home(self, seconds: float = 5) -> bool:
+    def is_home(self) -> bool:
         """Whether all its threads come to stand where the process was started: its answer may overtake its way home."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SECONDS
         while not (home := self._stands_at_home()) and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(PAUSE)
         return home
 
     def _stands_at_home(self) -> bool:
         home = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt")]
-        return all(
-            [Path(f"/proc/{self.pid}/task/{thread}/ns/{kind}").stat().st_ino for kind in ("net", "mnt")] == home
-            for thread in self.threads()
-        )
+        try:
+            return all(
+                [Path(f"/proc/{self.pid}/task/{thread}/ns/{kind}").stat().st_ino for kind in ("net", "mnt")] == home
+                for thread in self.threads()
+            )
+        except FileNotFoundError:  # a thread that was lost abroad has ended meanwhile
+            return False
 
 
 def inside_python(text: str) -> tuple[str, ...]:

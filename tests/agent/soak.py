@@ -205,7 +205,7 @@ class Soak:
 
     def _steady(self) -> tuple[list[str], int]:
         """The agent's descriptors, and how many threads, once the last call's are closed."""
-        until(lambda: not [each for each in self._agent.descriptors() if "/netns/" in each], "it holds no namespace")
+        until(self._agent.is_resting, "it holds no namespace")
         return self._agent.descriptors(), len(self._agent.threads())
 
 

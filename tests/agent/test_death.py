@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent import protocol
-from tests.agent.process import Agent, until
+from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import Conversation, NoAnswer, Spoken, open_namespaces, request, version
 from tests.crash import remains
 from tests.runtime import Answer, one_document
@@ -31,7 +33,9 @@ DUAL = {
     "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]],
     "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
 }
-INSTANTS = 12
+INSTANTS = 8
+LIMIT = 1.5
+PATIENCE = 5.0  # seconds that the door waits for a hello (docs/agent-protocol.md)
 NOTHING = {"attachment": 0, "lease": 0}
 
 
@@ -47,12 +51,14 @@ def environment(runtime: Runtime, verb: str, container: Namespace) -> dict[str, 
     }
 
 
-def begin(runtime: Runtime, agent: Agent, config: Json, container: Namespace) -> subprocess.Popen[str]:
+def begin(
+    runtime: Runtime, agent: Agent, config: Json, container: Namespace, stdout: int = subprocess.PIPE
+) -> subprocess.Popen[str]:
     """An ADD by the door, under way."""
     door = subprocess.Popen(
         ["nsenter", f"--net={runtime.lan.node.path}", str(runtime.cni_path / "macvlan")],
         env=environment(runtime, "ADD", container) | {"CNI_MACVLAN_AGENT_SOCKET": str(agent.socket)},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert door.stdin
     door.stdin.write(json.dumps(config))
@@ -119,14 +125,14 @@ def test_answer_not_acknowledged(runtime: Runtime, lan: Lan, agent: Agent, how: 
 def test_client_that_never_acknowledges(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
     """It holds its worker for the time limit and no longer; then its ADD is undone."""
     container = lan.container()
+    began = time.monotonic()
     with (
-        Agent(tmp_path / "agent.sock", "--workers", "1", "--limit", "1.5") as agent,
+        Agent(tmp_path / "agent.sock", "--workers", "1", "--limit", str(LIMIT)) as agent,
         begin_speaking(runtime, agent, runtime.config(DUAL), container) as conversation,
     ):
         assert conversation.answer(acknowledge=False)[0] == 0
-        began = time.monotonic()
         assert version(agent.socket), "the worker is free again"
-        assert 1.0 < time.monotonic() - began < 2.9
+        assert LIMIT < time.monotonic() - began < LIMIT + SECONDS
         assert is_clean(runtime, container)
         with pytest.raises(NoAnswer):
             conversation.receive(1)
@@ -135,11 +141,12 @@ def test_client_that_never_acknowledges(runtime: Runtime, lan: Lan, tmp_path: Pa
 def test_runtime_that_does_not_read(runtime: Runtime, lan: Lan, agent: Agent) -> None:
     """Nobody reads the door's stdout: the ADD has not succeeded, and nothing of it is left."""
     container = lan.container()
-    door = begin(runtime, agent, runtime.config(DUAL), container)
-    assert door.stdout
+    reader, stdout = os.pipe()
+    os.close(reader)
+    door = begin(runtime, agent, runtime.config(DUAL), container, stdout)
+    os.close(stdout)
     assert door.stderr
-    door.stdout.close()
-    assert door.wait(30) == 1
+    assert door.wait(SECONDS) == 1
     assert "could not be written" in door.stderr.read()
     door.stderr.close()
     until(lambda: is_clean(runtime, container), "the ADD is undone")
@@ -153,7 +160,7 @@ def test_agent_killed_under_the_door(runtime: Runtime, lan: Lan, tmp_path: Path)
     door = begin(runtime, agent, config, container)
     until(lambda: "net1" in container.links(), "the agent is at work")
     agent.kill()
-    stdout, stderr = door.communicate(timeout=30)
+    stdout, stderr = door.communicate(timeout=SECONDS)
     answer = Answer(door.returncode, one_document(stdout), stdout, stderr)
     assert (answer.status, answer.code) == (1, 11), f"{stdout}{stderr}"
     assert answer.document["msg"] == "the agent went away; try again"
@@ -166,8 +173,10 @@ def test_agent_killed_at_any_instant(runtime: Runtime, lan: Lan, tmp_path: Path)
     container = lan.container()
     config = runtime.config(DUAL)
     agent = Agent(tmp_path / "agent.sock").wait_ready()
-    statuses = []
-    for number in range(INSTANTS):
+    instants = deque(range(INSTANTS))
+    missed = 0
+    while instants:
+        number = instants.popleft()
         runtime.way = Spoken(agent.socket)
         runtime.version().expect()
         began = time.monotonic()
@@ -179,16 +188,16 @@ def test_agent_killed_at_any_instant(runtime: Runtime, lan: Lan, tmp_path: Path)
             while time.monotonic() < deadline:
                 pass  # a sleep would be longer than what is to be hit
             agent.kill()
-            try:
-                statuses.append(conversation.answer(acknowledge=False)[0])
-            except NoAnswer:
-                statuses.append(11)
+            with suppress(NoAnswer):
+                conversation.answer(acknowledge=False)
+                instants.append(number // 2)  # too late; it was quicker than the one before
+                missed += 1
         agent = Agent(agent.socket).wait_ready()
         runtime.way = Spoken(agent.socket) if number % 2 else Executed()
         runtime.delete(config, container).expect()
         assert is_clean(runtime, container), number
+        assert missed < 2 * INSTANTS, "most have to hit"
     agent.stop()
-    assert statuses.count(11) >= INSTANTS // 2, f"most have to hit: {statuses}"
 
 
 def test_agent_that_does_not_answer(runtime: Runtime, agent: Agent) -> None:
@@ -199,7 +208,7 @@ def test_agent_that_does_not_answer(runtime: Runtime, agent: Agent) -> None:
     answer = runtime.version()
     assert (answer.status, answer.code) == (1, 11)
     assert "does not answer" in answer.msg
-    assert 4.5 < time.monotonic() - began < 8
+    assert PATIENCE < time.monotonic() - began < PATIENCE + SECONDS
     agent.process.send_signal(signal.SIGCONT)
     assert runtime.version().ok
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.process import Agent
+from tests.agent.process import SECONDS, Agent
 from tests.runtime import Answer, one_document
 from tests.ways import Executed
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HELLO = b"CMV1" + struct.pack("!II", 1, 500)
 RESULT = b'{"cniVersion": "1.0.0"}'
+PATIENCE = 5.0  # seconds that the door waits for a hello, or beyond the time limit (docs/agent-protocol.md)
 
 
 def answer(status: int, text: bytes) -> bytes:
@@ -132,7 +133,7 @@ def test_agent_that_does_not_come_to_an_end(call: Call) -> None:
     answered = call("DEL", HELLO, waits=True)
     assert (answered.status, answered.code) == (1, 11)
     assert "does not answer" in answered.msg
-    assert 5.0 < time.monotonic() - began < 9
+    assert PATIENCE < time.monotonic() - began < PATIENCE + SECONDS
 
 
 def test_backlog_that_stays_full(runtime: Runtime, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_backlog_that_stays_full(runtime: Runtime, tmp_path: Path) -> None:
         began = time.monotonic()
         answered = runtime.version()
         assert (answered.status, answered.code) == (1, 11)
-        assert 4.5 < time.monotonic() - began < 9
+        assert PATIENCE < time.monotonic() - began < PATIENCE + SECONDS
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "agent"])

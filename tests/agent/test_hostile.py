@@ -61,6 +61,7 @@ def turned_away(conversation: Conversation) -> bytes:
 def steady(agent: Agent) -> tuple[list[str], int]:
     """Descriptors and threads once the agent has nothing to do."""
     version(agent.socket)
+    until(agent.is_resting, "the call's descriptors are closed")
     return agent.descriptors(), len(agent.threads())
 
 

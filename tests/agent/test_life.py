@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.agent.process import Agent, until
+from tests.agent.process import Agent, inside_python, until
 from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, Spoken, open_namespaces, version
 from tests.crash import remains
 from tests.runtime import DOOR
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 DUAL = {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]]}
 QUEUED = 40
 UPGRADES = 4
+IDLE = 2.0  # seconds, in which a client has to come to a new agent
 
 
 def test_sigterm_finishes_what_runs(runtime: Runtime, lan: Lan, agent: Agent) -> None:
@@ -49,13 +51,21 @@ def test_sigterm_finishes_what_runs(runtime: Runtime, lan: Lan, agent: Agent) ->
     assert remains.rows(runtime.state_dir) == {"attachment": 0, "lease": 0}
 
 
+# An agent that looks up from its waiting once an hour.
+DROWSY = """
+from plugin.agent import server
+server.TICK_SECONDS = 3600.0
+server.Server(server.Options(sys.argv[1])).run()
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_agent_ends_at_once(tmp_path: Path, number: signal.Signals) -> None:
-    agent = Agent(tmp_path / "agent.sock").wait_ready()
-    began = time.monotonic()
+    """The signal wakes it."""
+    agent = Agent(tmp_path / "agent.sock", command=inside_python(DROWSY)).wait_ready()
+    assert version(agent.socket)
     agent.process.send_signal(number)
     agent.ended()
-    assert time.monotonic() - began < 0.4, "shorter than it may wait in select()"
     assert not agent.socket.exists()
 
 
@@ -84,13 +94,20 @@ def test_nobody_is_taken_who_would_not_be_served(agent: Agent, tmp_path: Path) -
         conversation.send(VERSION[:-1], opened := open_namespaces(OWN_NET, OWN_MOUNT))
         agent.process.send_signal(signal.SIGTERM)
         until(lambda: not agent.socket.exists(), "newcomers find no agent")
-        with pytest.raises(ConnectionRefusedError):
-            version(way)
+        until(lambda: _is_refused(way), "newcomers by the old way are refused")
         conversation.send(VERSION[-1:])
         assert conversation.answer()[0] == 0
     agent.ended()
     for descriptor in opened:
         os.close(descriptor)
+
+
+def _is_refused(path: Path) -> bool:
+    """Whether nobody listens; who is taken is served."""
+    try:
+        return not version(path)
+    except ConnectionRefusedError:
+        return True
 
 
 def test_upgrade_without_a_gap(agent: Agent) -> None:
@@ -107,20 +124,27 @@ def test_upgrade_without_a_gap(agent: Agent) -> None:
                 failures.append(error)
             served[number] += 1
 
+    def require_all_served() -> None:
+        before = list(served)
+        until(lambda: min(map(operator.sub, served, before)) > 10, "every client has been served ten times more")
+
     clients = [threading.Thread(target=call, args=(number,)) for number in range(8)]
     for client in clients:
         client.start()
     current = agent
-    for _ in range(UPGRADES):
-        successor = Agent(agent.socket).wait_ready()
-        current.ended()
-        current = successor
-    stop.set()
-    for client in clients:
-        client.join()
+    try:
+        for _ in range(UPGRADES):
+            require_all_served()
+            successor = Agent(agent.socket).wait_ready()
+            current.ended()
+            current = successor
+        require_all_served()
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
     current.stop()
     assert failures == []
-    assert min(served) > 10 * UPGRADES
 
 
 def test_upgrade_serves_who_is_in_the_old_queue(agent: Agent) -> None:
@@ -142,7 +166,9 @@ def test_agents_started_at_once(tmp_path: Path) -> None:
     """Four at the same time for the same place: one stays, the others make way, and no file is left beside it."""
     path = tmp_path / "place" / "agent.sock"
     path.parent.mkdir()
-    agents = [Agent(path).wait_ready() for _ in range(4)]
+    agents = [Agent(path) for _ in range(4)]
+    for agent in agents:
+        agent.wait_ready()
     until(lambda: sum(agent.process.poll() is None for agent in agents) == 1, "one stays")
     assert version(path)
     left = next(agent for agent in agents if agent.process.poll() is None)
@@ -158,11 +184,11 @@ def test_agent_that_cannot_be_reached_ends(tmp_path: Path) -> None:
 
 
 def test_idle_ends(tmp_path: Path) -> None:
-    with Agent(tmp_path / "agent.sock", "--idle", "0.6") as agent:
-        version(agent.socket)
+    with Agent(tmp_path / "agent.sock", "--idle", str(IDLE)) as agent:
         began = time.monotonic()
+        version(agent.socket)
         agent.ended()
-        assert 0.4 < time.monotonic() - began < 10
+        assert time.monotonic() - began > IDLE, "counted from the last call"
         assert not agent.socket.exists()
 
 
