@@ -9,6 +9,7 @@ from conf.keys import did_you_mean
 
 DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json", "journal")
 AGENTS = ("external", "auto")
 
 
@@ -16,13 +17,15 @@ AGENTS = ("external", "auto")
 class Settings:
     """What an operator sets once per node.
 
-    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS;
-    ``agent`` "external": a service manager runs it, "auto": a call that finds none leaves one behind.
+    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS
+    and ``log_format`` of LOG_FORMATS; ``agent`` "external": a service manager runs it, "auto": a call that finds none
+    leaves one behind.
     """
 
     state_dir: str = "/var/lib/cni/cni-macvlan-py"
     log_file: str = ""
     log_level: str = "warning"
+    log_format: str = "text"
     agent: str = "external"
 
 
@@ -43,18 +46,21 @@ def parse_settings(text: bytes, path: str) -> Settings:
         if not isinstance(value, str):
             raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
     settings = Settings(**document)
-    if not settings.state_dir.startswith("/"):
-        raise InvalidSettings(
-            f'{path}: "state_dir" = "{settings.state_dir}" is not an absolute path; begin it with /', "mend the file"
-        )
-    if settings.log_file and not settings.log_file.startswith("/"):
-        raise InvalidSettings(
-            f'{path}: "log_file" = "{settings.log_file}" is not an absolute path; begin it with /', "mend the file"
-        )
-    for key, choices in (("log_level", LOG_LEVELS), ("agent", AGENTS)):
+    for key in ("state_dir", "log_file"):
+        value = getattr(settings, key)
+        if value != getattr(Settings, key) and not value.startswith("/"):
+            raise InvalidSettings(
+                f'{path}: "{key}" = "{value}" is not an absolute path; begin it with /', "mend the file"
+            )
+    for key, choices in (("log_level", LOG_LEVELS), ("log_format", LOG_FORMATS), ("agent", AGENTS)):
         value = getattr(settings, key)
         if value not in choices:
             raise InvalidSettings(
                 f'{path}: "{key}" = "{value}" is unknown; use one of {", ".join(choices)}', "mend the file"
             )
+    if settings.log_format == "journal" and settings.log_file:
+        raise InvalidSettings(
+            f'{path}: "log_format" = "journal" and "log_file" = "{settings.log_file}" exclude each other; remove one',
+            "mend the file",
+        )
     return settings

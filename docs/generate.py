@@ -50,6 +50,8 @@ SETTINGS = {
     "state_dir": "directory of the lease database, made when it is first needed; absolute, on a local disk",
     "log_file": "file that log lines are added to; its directory has to exist; empty: stderr",
     "log_level": "`debug`, `info`, `warning` or `error`",
+    "log_format": "`text`; `json`: each line an object; `journal`: to journald, with "
+    "[fields](agent.md#its-log) of the same names",
     "agent": "`external`: a service manager runs the agent, if there is to be one; `auto`: a call that finds none "
     "starts one for those that follow",
 }

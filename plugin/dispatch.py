@@ -26,9 +26,9 @@ def dispatch(
     variables: Mapping[str, str],
     read_stdin: Callable[[], bytes],
     deliver: Callable[[bytes, int], None],
-    find_node: Callable[[Environment], Node],
-) -> int:
-    """Serve one call and return the exit status.
+    find_node: Callable[[Environment, Document], Node],
+) -> CniError | None:
+    """Serve one call and return the failure that it came to, None where it succeeded.
 
     ``deliver`` takes the answer and the status, once; where it raises OSError an ADD is undone. ``find_node`` is asked
     once the input is known to be well-formed: VERSION and malformed input are answered with nothing heavy imported.
@@ -46,7 +46,7 @@ def dispatch(
         stdin = _read(read_stdin)
         if environment.command == "VERSION":
             succeed(render_versions(_version_asked(stdin)))
-            return 0
+            return None
         version = _version_for_errors(stdin)
         document = read_document(stdin, environment.command)
         _serve(environment, document, succeed, find_node)
@@ -62,21 +62,22 @@ def dispatch(
             f"internal error: {type(error).__name__}: {error}; report it with the log", "the log has the traceback"
         )
     else:
-        return 0
-    if not delivered:  # else the call has succeeded as far as its caller will ever know
-        _deliver_error(failure, version, deliver)
-    return int(not delivered)
+        return None
+    if delivered:  # the call has succeeded as far as its caller will ever know
+        return None
+    _deliver_error(failure, version, deliver)
+    return failure
 
 
 def _serve(
     environment: Environment,
     document: Document,
     deliver: Callable[[bytes], None],
-    find_node: Callable[[Environment], Node],
+    find_node: Callable[[Environment, Document], Node],
 ) -> None:
     from plugin.route import route  # noqa: PLC0415 - what has come this far is well-formed, and worth pyroute2
 
-    route(environment, document, find_node(environment), deliver)
+    route(environment, document, find_node(environment, document), deliver)
 
 
 def ipam_role(document: Document, executable: str) -> str:

@@ -1,8 +1,9 @@
-"""Where log lines go: stderr or the settings' file, never stdout; every line names the verb and the container."""
+"""Where log lines go: stderr, a file or the journal, never stdout; every line names the call that it is about."""
 
 from __future__ import annotations
 
 import logging
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -10,39 +11,71 @@ from conf.errors import InvalidSettings
 
 if TYPE_CHECKING:
     from conf.environment import Environment
+    from conf.errors import CniError
     from conf.settings import Settings
 
 FORMAT = "%(asctime)s cni-macvlan-py%(call)s: %(levelname)s: %(message)s"
+NAMES = ("verb", "container_id", "ifname", "network")
+"""What each line says about its call; the line about a call's end has ``code`` and ``duration_ms`` as well."""
 
-_call: ContextVar[str] = ContextVar("call", default="")
+log = logging.getLogger(__name__)
+
+_call: ContextVar[tuple[str, ...]] = ContextVar("call", default=())
 
 
 def set_up(settings: Settings) -> None:
-    """Send this process's log where the settings say. Raises InvalidSettings for a file that cannot be written."""
-    handler: logging.Handler
-    if settings.log_file:
-        try:
-            handler = logging.FileHandler(settings.log_file, errors="backslashreplace")
-        except OSError as error:
-            raise InvalidSettings(
-                f'"log_file" = "{settings.log_file}" cannot be written: {error.strerror}; mend the settings',
-                "its directory has to exist",
-            ) from error
-    else:
-        handler = logging.StreamHandler()
+    """Send this process's log where the settings say. Raises InvalidSettings for what cannot be written to."""
+    handler = _handler(settings)
     handler.addFilter(_add_call)
-    handler.setFormatter(logging.Formatter(FORMAT))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
 
 
-def name_call(environment: Environment) -> None:
+def name_call(environment: Environment, network: str) -> None:
     """Name the call that this thread serves in its log lines."""
-    words = (environment.command, environment.container_id, environment.ifname)
-    _call.set("".join(f" {word}" for word in words if word))
+    _call.set((environment.command, environment.container_id, environment.ifname, network))
+
+
+def end_call(failure: CniError | None, began: float) -> None:
+    """Tell how the named call ended, which began at that time of the monotonic clock, and forget its name."""
+    if _call.get() and log.isEnabledFor(logging.INFO):
+        code = failure.code if failure else 0
+        duration = round((time.monotonic() - began) * 1000, 1)
+        log.info(
+            "ended with code %d after %s ms%s", code, duration, f": {failure}" if failure else "",
+            extra={"code": code, "duration_ms": duration},
+        )  # fmt: skip
+    _call.set(())
+
+
+def _handler(settings: Settings) -> logging.Handler:
+    if settings.log_format == "journal":
+        from plugin.log_formats import JournalHandler  # noqa: PLC0415 - for nodes whose settings ask for it
+
+        return JournalHandler()
+    handler = _file(settings.log_file) if settings.log_file else logging.StreamHandler()
+    if settings.log_format == "json":
+        from plugin.log_formats import JsonFormatter  # noqa: PLC0415 - as above
+
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter(FORMAT))
+    return handler
+
+
+def _file(path: str) -> logging.Handler:
+    try:
+        return logging.FileHandler(path, errors="backslashreplace")
+    except OSError as error:
+        raise InvalidSettings(
+            f'"log_file" = "{path}" cannot be written: {error.strerror}; mend the settings',
+            "its directory has to exist",
+        ) from error
 
 
 def _add_call(record: logging.LogRecord) -> bool:
-    record.call = _call.get()
+    words = _call.get()
+    record.call = "".join(f" {word}" for word in words if word)
+    record.__dict__.update(zip(NAMES, words, strict=False))
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import TYPE_CHECKING
 
 from conf.errors import TryAgain
@@ -12,7 +13,9 @@ from plugin.dispatch import dispatch
 from plugin.result import render_error
 
 if TYPE_CHECKING:
+    from conf.document import Document
     from conf.environment import Environment
+    from conf.errors import CniError
     from conf.settings import Settings
     from plugin.node import Node
 
@@ -21,29 +24,39 @@ HUGE = 16 << 20  # bytes of stdin; a network configuration has some hundred
 
 def serve(executable: str, answer: int) -> int:
     """Serve the call of this process; the answer goes to the descriptor ``answer``."""
+    began = time.monotonic()
     stop: list[int] = []
     used: list[Settings] = []
     # Told to stop, a call goes on to where it can be undone whole (ADD) or to its end (DEL).
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda received, _: stop.append(received))
 
-    def find_node(environment: Environment) -> Node:
+    def find_node(environment: Environment, document: Document) -> Node:
         from plugin import log  # noqa: PLC0415 - VERSION and malformed input are answered without
         from plugin.node import Node, read_settings  # noqa: PLC0415 - as above
 
         settings = read_settings(environment.variables)
         used.append(settings)
         log.set_up(settings)
-        log.name_call(environment)
+        log.name_call(environment, document.network)
         return Node(settings, executable, lambda: bool(stop))
 
-    status = dispatch(dict(os.environ), _read_stdin, lambda text, _: _write(answer, text), find_node)
-    if used and used[0].agent == "auto":
+    failure = dispatch(dict(os.environ), _read_stdin, lambda text, _: _write(answer, text), find_node)
+    if used:
+        _end(executable, answer, used[0], failure, began)
+    return int(failure is not None)
+
+
+def _end(executable: str, answer: int, settings: Settings, failure: CniError | None, began: float) -> None:
+    """What is left to do once the answer is out."""
+    from plugin import log  # noqa: PLC0415 - as above
+
+    log.end_call(failure, began)
+    if settings.agent == "auto":
         from plugin.agent.auto import leave_agent  # noqa: PLC0415 - a setting that few nodes have
 
         os.close(answer)  # who waits for the end of our output need not wait for the agent
         leave_agent(executable)
-    return status
 
 
 def refuse(reason: str, answer: int) -> int:

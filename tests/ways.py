@@ -16,6 +16,7 @@ from plugin.node import Node, read_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conf.document import Document
     from conf.environment import Environment
 
 SECONDS = 60
@@ -39,14 +40,18 @@ class Way(Protocol):
 
 @dataclass(frozen=True)
 class Executed:
-    """A process of its own for each call; ``agent`` is the socket of the agent that is to be asked, "" for none."""
+    """A process of its own for each call; ``agent`` is the socket of the agent that is to be asked, "" for none.
+
+    ``wrapper`` is the beginning of a command that executes the rest of it somewhere.
+    """
 
     agent: str = ""
+    wrapper: tuple[str, ...] = ()
 
     def call(self, executable: Path, node: Path, environment: dict[str, str], stdin: str, directory: Path) -> Done:
         """Execute it in the node's namespace."""
         done = subprocess.run(
-            ["nsenter", f"--net={node}", str(executable)],
+            ["nsenter", f"--net={node}", *self.wrapper, str(executable)],
             input=stdin, env={"CNI_MACVLAN_AGENT_SOCKET": self.agent} | environment, cwd=directory,
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
@@ -63,23 +68,22 @@ class InProcess:
         answers: list[bytes] = []
         statuses: list[int] = []
 
-        def find_node(found: Environment) -> Node:
+        def find_node(found: Environment, document: Document) -> Node:
             settings = read_settings(found.variables)
-            log.name_call(found)
+            log.name_call(found, document.network)
             handler.setLevel(settings.log_level.upper())
             return Node(settings, str(executable), lambda: False, _open_as_process)
 
         def serve() -> None:
             handler.addFilter(lambda record: record.thread == threading.get_ident())
             with open_namespace(str(node)).entered():
-                statuses.append(
-                    dispatch(
-                        environment,
-                        lambda: stdin.encode(errors="surrogateescape"),
-                        lambda text, _: answers.append(text),
-                        find_node,
-                    )
+                failure = dispatch(
+                    environment,
+                    lambda: stdin.encode(errors="surrogateescape"),
+                    lambda text, _: answers.append(text),
+                    find_node,
                 )
+                statuses.append(int(failure is not None))
 
         handler = logging.FileHandler(directory / "log")
         logging.getLogger().addHandler(handler)

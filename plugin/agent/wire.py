@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -23,12 +24,13 @@ class MalformedRequest(Exception):
 
 @dataclass
 class Call:
-    """One call as it came over the socket; it owns its descriptors."""
+    """One call as it came over the socket, at that time of the monotonic clock; it owns its descriptors."""
 
     variables: dict[str, str]
     executable: str
     stdin: bytes
     descriptors: list[int] = field(default_factory=list)
+    arrived: float = field(default_factory=time.monotonic)
 
     @property
     def network_namespace(self) -> int:

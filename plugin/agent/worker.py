@@ -17,6 +17,7 @@ from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin.node import Node, read_settings
 
 if TYPE_CHECKING:
+    from conf.document import Document
     from conf.environment import Environment
     from plugin.agent.wire import Call
 
@@ -45,8 +46,8 @@ def serve(call: Call, connection: socket.socket, home: Home) -> None:
             connection.close()  # the error that follows is not sent and waited for as well
             raise
 
-    def find_node(environment: Environment) -> Node:
-        call_log.name_call(environment)
+    def find_node(environment: Environment, document: Document) -> Node:
+        call_log.name_call(environment, document.network)
         return Node(
             read_settings(environment.variables),
             call.executable,
@@ -58,7 +59,8 @@ def serve(call: Call, connection: socket.socket, home: Home) -> None:
     if _is_gone(connection):
         return
     with home.away(call.network_namespace, call.mount_namespace):
-        dispatch(call.variables, lambda: _stdin(call), deliver, find_node)
+        failure = dispatch(call.variables, lambda: _stdin(call), deliver, find_node)
+        call_log.end_call(failure, call.arrived)
 
 
 def _is_gone(connection: socket.socket) -> bool:

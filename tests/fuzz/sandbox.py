@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from conf.document import Document
     from conf.environment import Environment
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
@@ -94,15 +95,15 @@ class Sandbox:
     def _call(self, variables: dict[str, str], stdin: bytes, executable: str) -> tuple[int, bytes]:
         delivered: list[bytes] = []
 
-        def find_node(environment: Environment) -> Node:
+        def find_node(environment: Environment, _document: Document) -> Node:
             return Node(read_settings(environment.variables), executable, lambda: False)
 
         def deliver(text: bytes, _status: int) -> None:
             delivered.append(text)
 
-        status = dispatch(variables, lambda: stdin, deliver, find_node)
+        failure = dispatch(variables, lambda: stdin, deliver, find_node)
         assert len(delivered) == 1, "one call, one answer"
-        return status, delivered[0]
+        return int(failure is not None), delivered[0]
 
     def left(self) -> dict[str, Any]:
         """Everything that a call could have left behind."""

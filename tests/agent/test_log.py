@@ -1,0 +1,180 @@
+"""What the log tells of calls, through the door and through the agent, in each of its formats."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conf.errors import InvalidSettings
+from conf.settings import parse_settings
+from tests.agent.journal import Journal
+from tests.agent.process import Agent
+from tests.agent.protocol import VERSION, Conversation, NoAnswer, Spoken
+from tests.runtime import DOOR
+from tests.ways import Executed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lan import Lan
+    from tests.namespaces import Namespace
+    from tests.runtime import Json, Runtime
+
+POOL = {"type": "cni-macvlan-py", "subnet": "10.9.0.0/24", "rangeStart": "10.9.0.7", "rangeEnd": "10.9.0.7"}
+LONG = 9 << 20  # bytes; JournalHandler's socket takes 8 MiB at once
+WAYS = pytest.mark.parametrize("way", ["door", "agent"])
+
+
+@contextmanager
+def logging(runtime: Runtime, way: str, **settings: str) -> Iterator[None]:
+    """The runtime's calls are served by the door or by an agent, which have these settings."""
+    lines = {"state_dir": str(runtime.state_dir), "log_file": str(runtime.log_file)} | settings
+    runtime.settings.write_text("".join(f'{key} = "{value}"\n' for key, value in lines.items()))
+    if way == "door":
+        yield
+        return
+    with Agent(runtime.directory / "agent.sock", environment={"CNI_MACVLAN_SETTINGS": str(runtime.settings)}) as agent:
+        runtime.way = Spoken(agent.socket)
+        yield
+
+
+def four_calls(runtime: Runtime, lan: Lan) -> Namespace:
+    """An ADD, one that finds no address left, a DEL, and a STATUS, which has no container."""
+    first, second = lan.container(), lan.container()
+    config = runtime.config(POOL, cniVersion="1.1.0")
+    runtime.add(config, first).expect()
+    assert runtime.add(config, second).code == 107
+    runtime.delete(config, first).expect()
+    runtime.status(config).expect()
+    runtime.version()
+    return first
+
+
+@WAYS
+def test_one_line_for_each_call(runtime: Runtime, lan: Lan, way: str) -> None:
+    with logging(runtime, way, log_level="info"):
+        first = four_calls(runtime, lan)
+    lines = runtime.log_file.read_text().splitlines()
+    calls = [re.fullmatch(r"[\d-]+ [\d:,]+ cni-macvlan-py (.*): INFO: ended with code (\d+) after [\d.]+ ms(.*)", line)
+             for line in lines]  # fmt: skip
+    told = [match.groups() for match in calls if match]
+    assert len(told) == len(lines), lines
+    network = lan.network
+    assert told[0] == (f"ADD {first.name} net1 {network}", "0", "")
+    assert told[1][1] == "107"
+    assert "no IP addresses available" in told[1][2]
+    assert told[2:] == [(f"DEL {first.name} net1 {network}", "0", ""), (f"STATUS {network}", "0", "")]
+
+
+@WAYS
+def test_json(runtime: Runtime, lan: Lan, way: str) -> None:
+    """Each line is an object; the same facts, whoever served the call."""
+    with logging(runtime, way, log_level="info", log_format="json"):
+        first = four_calls(runtime, lan)
+    lines: list[Json] = [json.loads(line) for line in runtime.log_file.read_text().splitlines()]
+    for line in lines:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+        assert 0 < line.pop("duration_ms") < 60_000
+        assert line.pop("level") == "info"
+        assert line.pop("message").startswith("ended with code")
+    attachment = {"container_id": first.name, "ifname": "net1", "network": lan.network}
+    assert lines[0] == {"verb": "ADD", **attachment, "code": 0}
+    assert lines[1]["code"] == 107
+    assert lines[2:] == [
+        {"verb": "DEL", **attachment, "code": 0},
+        {"verb": "STATUS", "network": lan.network, "code": 0},
+    ]
+
+
+@WAYS
+def test_json_of_several_lines(runtime: Runtime, lan: Lan, way: str) -> None:
+    """What somebody else wrote cannot end a line and begin one of its own."""
+    foreign = runtime.cni_path / "foreign"
+    foreign.write_text("""#!/bin/sh\nprintf '{"code": 7, "msg": "one\\\\nERROR two\\\\u2028three"}'\nexit 1\n""")
+    foreign.chmod(0o755)
+    with logging(runtime, way, log_level="info", log_format="json"):
+        assert runtime.add(runtime.config({"type": "foreign"}), lan.container()).code == 7
+    (line,) = runtime.log_file.read_text().splitlines()
+    assert "one\nERROR two\u2028three" in json.loads(line)["message"]
+
+
+@WAYS
+def test_quiet_by_default(runtime: Runtime, lan: Lan, way: str) -> None:
+    with logging(runtime, way):
+        four_calls(runtime, lan)
+    assert runtime.log_file.read_text() == ""
+
+
+def test_no_line_has_an_earlier_calls_name(runtime: Runtime) -> None:
+    """The one worker serves a call, and then one that it can only log."""
+    runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nlog_level = "info"\n')
+    environment = {"CNI_MACVLAN_SETTINGS": str(runtime.settings)}
+    with Agent(runtime.directory / "agent.sock", "--workers=1", environment=environment) as agent:
+        runtime.way = Spoken(agent.socket)
+        runtime.status(runtime.config(POOL, cniVersion="1.1.0")).expect()
+        with Conversation(agent.socket) as conversation:
+            conversation.ask(VERSION, (0, 0))
+            with pytest.raises(NoAnswer):
+                conversation.answer()
+    status, nobody = agent.log.read_text().splitlines()
+    assert f"cni-macvlan-py STATUS {runtime.lan.network}: INFO: ended" in status
+    assert "cni-macvlan-py: WARNING: a client sent no namespaces" in nobody
+
+
+@WAYS
+def test_journal(runtime: Runtime, lan: Lan, way: str, tmp_path: Path) -> None:
+    """The journal has the facts as fields, also of a line that is too long for a datagram."""
+    container = lan.container()
+    runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nlog_level = "info"\nlog_format = "journal"\n')
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(tmp_path / "journal"))
+        if way == "door":
+            runtime.way = Executed(wrapper=journal.inside)
+        else:
+            environment = {"CNI_MACVLAN_SETTINGS": str(runtime.settings)}
+            agent = Agent(
+                tmp_path / "agent.sock", command=(*journal.inside, DOOR, "agent", "--socket"), environment=environment
+            )
+            runtime.way = Spoken(stack.enter_context(agent).socket)
+        runtime.add(runtime.config(POOL), container).expect()
+        runtime.delete(runtime.config(POOL), container).expect()
+        assert runtime.add(runtime.config(POOL, mode="x" * LONG), container).code == 7
+        entries = journal.entries(lambda entry: len(entry["MESSAGE"]) > LONG)
+        (long,) = entries
+        added, deleted = journal.entries(lambda entry: entry.get("CNI_CODE") == "0")
+    attachment = {"CNI_CONTAINER_ID": container.name, "CNI_IFNAME": "net1", "CNI_NETWORK": lan.network}
+    assert added.items() >= {"CNI_VERB": "ADD", "PRIORITY": "6", **attachment}.items()
+    assert float(added["CNI_DURATION_MS"]) > 0
+    assert deleted.items() >= {"CNI_VERB": "DEL", **attachment}.items()
+    assert long.items() >= {"CNI_VERB": "ADD", "CNI_CODE": "7", **attachment}.items()
+
+
+def test_journal_that_is_not_there(runtime: Runtime) -> None:
+    """Settings that cannot be followed are refused, as a log file that cannot be written is."""
+    runtime.settings.write_text('log_format = "journal"\n')
+    runtime.way = Executed(wrapper=("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run; exec "$0" "$@"'))
+    answer = runtime.status(runtime.config(POOL, cniVersion="1.1.0"))
+    assert answer.code == 100
+    assert "/run/systemd/journal/socket: No such file or directory" in answer.msg
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('log_format = "xml"', '"log_format" = "xml" is unknown; use one of text, json, journal'),
+        (
+            'log_format = "journal"\nlog_file = "/x"',
+            '"log_format" = "journal" and "log_file" = "/x" exclude each other',
+        ),
+        ('log_file = "x"', '"log_file" = "x" is not an absolute path; begin it with /'),
+        ('state_dir = ""', '"state_dir" = "" is not an absolute path; begin it with /'),
+    ],
+)
+def test_settings_that_cannot_be(text: str, complaint: str) -> None:
+    with pytest.raises(InvalidSettings, match=re.escape(complaint)):
+        parse_settings(text.encode(), "settings.toml")
