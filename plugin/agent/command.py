@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import socket
 import sys
 from typing import Any
 
 from conf.errors import CniError
 from plugin import log
 from plugin.agent.client import DEFAULT_SOCKET
+from plugin.agent.listener import is_listened_to
 from plugin.agent.server import Options, Server
 from plugin.node import read_settings
 
@@ -24,6 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--limit": {"type": float, "default": 120, "help": "seconds that a call may take (default: %(default)s)"},
     "--idle": {"type": float, "default": 0, "help": "end after so many seconds without a call; 0: never"},
     "--unless-running": {"action": "store_true", "help": "end at once if an agent is there already"},
+    "--stand-by": {"action": "store_true", "help": "do not end when another agent takes over, but wait to succeed it"},
 }
 
 
@@ -36,14 +37,18 @@ def run_agent(arguments: list[str]) -> int:
     if chosen.workers < 1 or not 0 < chosen.limit <= LONGEST_LIMIT:
         sys.stderr.write(f"cni-macvlan-py agent: needs --workers of 1 or more and --limit up to {LONGEST_LIMIT}\n")
         return MISUSE
+    if chosen.idle and chosen.stand_by:
+        sys.stderr.write("cni-macvlan-py agent: --idle ends an agent and --stand-by keeps it: choose one\n")
+        return MISUSE
     # An empty variable forbids to ask an agent; whoever starts one all the same means the usual place.
     path = os.path.abspath(chosen.socket or os.environ.get("CNI_MACVLAN_AGENT_SOCKET") or os.fsdecode(DEFAULT_SOCKET))
-    if chosen.unless_running and _is_running(path):
+    if chosen.unless_running and is_listened_to(path):
         return 0
     _allow_descriptors()
     try:
         log.set_up(read_settings(os.environ))
-        server = Server(Options(path, workers=chosen.workers, limit=chosen.limit, idle=chosen.idle))
+        options = Options(path, chosen.workers, limit=chosen.limit, idle=chosen.idle, stand_by=chosen.stand_by)
+        server = Server(options)
     except (CniError, OSError) as error:
         sys.stderr.write(f"cni-macvlan-py agent: {path}: {error}\n")
         return 1
@@ -61,18 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     for name, words in OPTIONS.items():
         parser.add_argument(name, **words)
     return parser
-
-
-def _is_running(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
-        probe.setblocking(False)  # noqa: FBT003 - says what it means
-        try:
-            probe.connect(path)
-        except BlockingIOError:  # it is so busy that its queue is full
-            return True
-        except OSError:
-            return False
-        return True
 
 
 def _allow_descriptors() -> None:

@@ -72,6 +72,19 @@ class Listener:
         self.socket.shutdown(socket.SHUT_RD)
 
 
+def is_listened_to(path: str) -> bool:
+    """Whether somebody is there to take calls."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:  # it is so busy that its queue is full
+            return True
+        except OSError:
+            return False
+        return True
+
+
 @contextmanager
 def _one_agent_at_a_time(path: str) -> Iterator[None]:
     """Nobody else puts a socket at ``path`` or removes it; the directory is locked, so that no lock file is left."""

@@ -8,26 +8,21 @@ import array
 import errno
 import logging
 import os
-import queue
 import selectors
 import signal
 import socket
 import struct
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from conf.errors import TryAgain
 from conf.versions import LATEST
-from plugin.agent import systemd, wire, worker
-from plugin.agent.listener import Listener
-from plugin.link.netns import Home, NotANamespace, NoWayHome
+from plugin.agent import systemd, wire
+from plugin.agent.listener import Listener, is_listened_to
+from plugin.agent.threads import Threads
+from plugin.link.netns import Home
 from plugin.result import render_error
-
-if TYPE_CHECKING:
-    from plugin.agent.wire import Call
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +38,7 @@ NOTHING_QUEUED = {errno.EAGAIN, errno.EINVAL}  # the latter from a socket that w
 class Options:
     """How an agent runs: its socket's path, threads, calls that may wait, seconds that a call may take.
 
-    After ``idle`` seconds without a call it ends, 0: never.
+    After ``idle`` seconds without a call it ends, 0: never. With ``stand_by`` it outlasts whoever takes its place.
     """
 
     path: str
@@ -51,6 +46,7 @@ class Options:
     waiting: int = 512
     limit: float = 120.0
     idle: float = 0.0
+    stand_by: bool = False
 
 
 @dataclass(eq=False)
@@ -70,21 +66,18 @@ class Client:
 
 
 class Server:
-    """An agent on one socket; ``run`` returns when it was told to stop, or when another agent took its path over.
+    """An agent on one socket; ``run`` returns when it was told to stop, or idle, or another agent took its path over.
 
     From its making on the process no longer dies of SIGTERM and SIGINT. Raises OSError or TryAgain.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._home = Home()
+        self._threads = Threads(Home())
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
-        self._calls: queue.SimpleQueue[tuple[Call, socket.socket] | None] = queue.SimpleQueue()
-        self._threads: set[threading.Thread] = set()
-        self._lost: list[threading.Thread] = []
         self._watchdog = systemd.Watchdog()
-        self._stopping = threading.Event()
+        self._stopping = False
         # Before there is a socket that a signal would have to remove.
         self._wake, self._waker = socket.socketpair()
         self._heed_signals()
@@ -95,32 +88,37 @@ class Server:
         self._waker.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
+            signal.signal(number, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
 
     def run(self) -> None:
-        """Serve until told to stop; what was accepted is served to its end."""
-        for _ in range(self._options.workers):
-            self._start_worker()
+        """Serve until it is time to end; what was accepted is served to its end."""
         self._selector.register(self._wake, selectors.EVENT_READ)
+        self._serve()
+        while self._options.stand_by and not self._stopping:
+            self._turn(TICK_SECONDS)
+            if not is_listened_to(self._options.path):
+                self._listener = Listener(self._options.path)
+                self._serve()
+
+    def _serve(self) -> None:
+        """Have workers serve what comes to the listener, as long as it is ours to serve."""
+        self._threads.start(self._options.workers)
         self._selector.register(self._listener.socket, selectors.EVENT_READ)
         systemd.notify("READY=1")
-        while not (self._stopping.is_set() or self._listener.is_lost() or self._is_idle()):
+        while not (self._stopping or self._listener.is_lost() or self._is_idle()):
             self._turn(TICK_SECONDS)
-        systemd.notify("STOPPING=1")
+        if self._stopping or not self._options.stand_by:
+            systemd.notify("STOPPING=1")
         self._drain()
-        for _ in range(self._options.workers):
-            self._calls.put(None)
-        while self._threads:
-            thread = self._threads.pop()
-            while thread.is_alive():
-                thread.join(self._watchdog.seconds or None)
-                self._watchdog.feed()
-            self._replace_lost()
+        self._threads.finish(self._watchdog.seconds or None, self._watchdog.feed)
 
     def _turn(self, seconds: float) -> None:
         """Wait so long for something to happen, and see to it."""
         self._watchdog.feed()
-        self._replace_lost()
+        self._threads.replace_lost()
         for key, _ in self._selector.select(min(seconds, self._watchdog.seconds or seconds)):
             if key.fileobj is self._listener.socket:
                 self._accept()
@@ -203,8 +201,8 @@ class Server:
         self._selector.unregister(client.connection)
         self._clients.discard(client)
         client.connection.settimeout(self._options.limit)
-        if self._calls.qsize() < self._options.waiting:
-            self._calls.put((call, client.connection))
+        if self._threads.waiting() < self._options.waiting:
+            self._threads.put(call, client.connection)
         else:
             self._refuse(client, "the agent has too many calls waiting; try again")
 
@@ -218,32 +216,3 @@ class Server:
         self._selector.unregister(client.connection)
         self._clients.discard(client)
         client.close()
-
-    def _replace_lost(self) -> None:
-        """Start successors; here and not by the lost themselves, because a thread begins where its maker stands."""
-        while self._lost:
-            self._threads.discard(self._lost.pop())
-            self._start_worker()
-
-    def _start_worker(self) -> None:
-        # Daemons: should the main thread die of a bug, a process that accepts nothing must not stay behind.
-        thread = threading.Thread(target=self._work, name="worker", daemon=True)
-        thread.start()
-        self._threads.add(thread)
-
-    def _work(self) -> None:
-        """A worker thread's life: call after call, until told to go or unable to come home."""
-        while (taken := self._calls.get()) is not None:
-            call, connection = taken
-            with call, connection:
-                try:
-                    worker.serve(call, connection, self._home)
-                except NoWayHome:
-                    log.exception("a worker is lost in a caller's namespaces and ends")
-                    self._lost.append(threading.current_thread())
-                    return
-                except NotANamespace as error:
-                    log.warning("a client sent no namespaces: %s", error)
-                except Exception:
-                    log.exception("a call was given up")
-            del taken, call, connection  # while it waits, it holds nothing of the last caller

@@ -215,6 +215,7 @@ def test_unless_running(agent: Agent) -> None:
         (["--limit", "-1"], 2),
         (["--limit", "1e9"], 2),
         (["--limit", "nan"], 2),
+        (["--idle", "1", "--stand-by"], 2),
     ],
     ids=str,
 )

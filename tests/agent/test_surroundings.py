@@ -213,7 +213,7 @@ LOSING = """
 import os
 from plugin.agent.server import Options, Server
 server = Server(Options(sys.argv[1], workers=2))
-server._home._network = os.open("/dev/null", os.O_RDONLY)
+server._threads._home._network = os.open("/dev/null", os.O_RDONLY)
 server.run()
 """
 
