@@ -1,17 +1,27 @@
-# An installer for nodes: it carries one release, packages and all, and needs no network when it runs.
+# One image for nodes without Python: it runs the agent, and installs the native launcher that asks it (docs/deployment.md).
 #
-#     docker run --rm -v /opt:/host/opt cni-macvlan-py --links "macvlan host-local static"
-#
-# As a Kubernetes DaemonSet it belongs into an init container with the node's /opt mounted at /host/opt.
-# The node runs the plugin with its own Python, which has to be of the minor version given here: pydantic is compiled for it.
-ARG PYTHON_VERSION=3.11
+# For a build that can be repeated, name both images by digest; `docker buildx imagetools inspect NAME` tells it:
+#     docker build --build-arg BUILDER=debian@sha256:… --build-arg BASE=gcr.io/distroless/python3-debian12@sha256:… .
+# Both have to bring the same Python: pydantic is compiled for its minor version.
+ARG BUILDER=docker.io/library/debian:bookworm-slim
+ARG BASE=gcr.io/distroless/python3-debian12
 
-FROM python:${PYTHON_VERSION}-slim-bookworm AS release
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make
+FROM ${BUILDER} AS release
+# A builder that has the tools already needs no network for them.
+RUN command -v musl-gcc >/dev/null || { \
+        apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev make musl-tools python3-pip; }
+# Where the packages of requirements.txt come from, as pip's own variables say it; their hashes are compared anyway.
+ARG PIP_INDEX_URL
+ARG PIP_NO_INDEX
+ARG PIP_FIND_LINKS
 COPY . /source
-RUN /source/deploy/install --destdir /image --interpreter /usr/bin/python3 \
+RUN python3 -I /source/deploy/install --destdir /image --interpreter /usr/bin/python3 \
     && mv "$(readlink -f /image/opt/cni-macvlan-py/current)" /release
 
-FROM python:${PYTHON_VERSION}-slim-bookworm
+FROM ${BASE}
+LABEL org.opencontainers.image.title="cni-macvlan-py" \
+      org.opencontainers.image.description="The agent of a CNI macvlan plugin, and the installer of its launcher" \
+      org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=release /release /opt/cni-macvlan-py
-ENTRYPOINT ["/opt/cni-macvlan-py/deploy/install", "--destdir", "/host", "--interpreter", "/usr/bin/python3"]
+ENTRYPOINT ["/opt/cni-macvlan-py/cni-macvlan-py"]
+CMD ["agent"]
