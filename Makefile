@@ -7,6 +7,8 @@ DESTDIR ?=
 FORCE ?=
 # The Python that makes .venv and that an installed plugin runs on; empty: the system's own, then the first on PATH.
 PYTHON ?=
+# What `make test-python` asks Debian for, in this order: the newest that all packages of requirements-test.txt are built for.
+NEWEST_PYTHONS ?= 3.14 3.13
 WORKERS ?= auto
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
@@ -105,6 +107,21 @@ test: root setup-test ## Run everything: linters, architecture, the plugin on a 
 	    $(WITH_VENV) $$run --quiet --through=$$through tests/kernel
 	done
 
+.PHONY: test-python
+test-python: root ## Run the tests on another Python, in a copy of the tree: PYTHON=..., or the newest that Debian has (root)
+	@python="$(PYTHON)"
+	if [ -z "$$python" ]; then
+	    command -v patchelf >/dev/null || {
+	        $(call apt_install,patchelf)
+	    }
+	    python=$$(.ci/fetch-python .python $(NEWEST_PYTHONS))
+	fi
+	copy=$$(mktemp -d)
+	trap 'rm -rf "$$copy"' EXIT
+	chmod 755 "$$copy"
+	tar -c --exclude-vcs --exclude='./.*_cache' --exclude=./.venv --exclude=./.python --exclude=./.hypothesis . | tar -x -C "$$copy"
+	$(MAKE) -C "$$copy" test PYTHON="$$python" PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov)"
+
 .PHONY: lint
 lint: $(VENV)/test.stamp ## Run the linters and type checker alone
 	@$(VENV_PYTHON) -m pytest --noconftest -p no:cacheprovider --quiet tests/test_lint.py
@@ -134,5 +151,5 @@ lock: ## Resolve requirements*.txt anew, newest versions with their hashes (need
 
 .PHONY: clean
 clean: ## Remove .venv, caches and coverage data
-	@rm -rf $(VENV) .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .python .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
