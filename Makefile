@@ -87,6 +87,9 @@ setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests nee
 	if ! command -v gcc >/dev/null || ! command -v musl-gcc >/dev/null; then
 	    $(call apt_install,gcc libc6-dev musl-tools)
 	fi
+	if ! command -v podman >/dev/null || ! command -v runc >/dev/null || [ ! -x /bin/busybox ] || [ ! -x /lib/systemd/systemd ]; then
+	    $(call apt_install,podman runc busybox-static systemd)
+	fi
 
 $(VENV)/test.stamp: requirements-test.txt $(VENV)/runtime.stamp
 	@echo "installing the test packages into $(VENV)"

@@ -1,0 +1,42 @@
+"""A machine on the test LAN that the plugin is installed on, in each of the ways that a runtime may call it."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.machine import Machine
+from tests.runtime import REPOSITORY
+from tests.runtimes.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.lan import Lan
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The files that `make install` puts on a machine; made once for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    place = (own if worker_id == "master" else own.parent) / "installed"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.is_dir():
+            make = ["make", "-C", str(REPOSITORY), "install", f"DESTDIR={place}", "LINKS=macvlan host-local static"]
+            subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=100)
+    return place
+
+
+@pytest.fixture(params=["launcher", "agent"])
+def node(lan: Lan, tmp_path: Path, installed: Path, request: pytest.FixtureRequest) -> Iterator[Node]:
+    """A machine with the plugin; when the test is over, no attachment may have left a trace."""
+    with Machine(lan.node, tmp_path, installed) as machine:
+        made = Node(lan, machine)
+        made.serve(request.param)
+        yield made
+        assert made.remains() == []
