@@ -64,18 +64,7 @@ def source_for_release(request: Request, known: Attachment | None, store: Sqlite
     return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request, known)), store)
 
 
-def source_of_record(known: Attachment, request: Request, store: SqliteStore, executable: str) -> Source:
-    """What can free an attachment's addresses by its record alone, for GC.
-
-    Those of another executable are freed by that executable's own GC; here they are only forgotten.
-    """
-    path = _somebody_elses(known.ipam, request.environment.path, executable)
-    if known.ipam == HOST_LOCAL and path is None:
-        return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=known.ipam_dir or _data_dir(request)), store)
-    return Layer2(store)
-
-
-def _data_dir(request: Request, known: Attachment | None = None) -> str:
+def _data_dir(request: Request, known: Attachment | None) -> str:
     """The directory of the host-local role as far as configuration and record tell."""
     configured = next((value for key, value in request.ipam.items() if key.lower() == "datadir"), None)
     if isinstance(configured, str) and configured:

@@ -79,11 +79,11 @@ class FilesTransaction:
     def holder(self, address: IPAddress) -> Owner | None:
         """Who holds the address; an ``ifname`` of "" stands for an id-only file, and no id for what is no file."""
         content = self._held.get(canonical(address))
-        return None if content is None else self._owner_of(content.strip())
+        return None if content is None else owner_of(self._network, content)
 
     def owners(self) -> list[Owner]:
         """Every owner that holds an address."""
-        return [self._owner_of(content) for content in sorted(self._names)]
+        return [owner_of(self._network, content) for content in sorted(self._names)]
 
     def next_free(self, range_set: RangeSet) -> IPAddress | None:
         """The first address without a file, round robin from the one given last, as the reference walks."""
@@ -135,7 +135,7 @@ class FilesTransaction:
             for name in os.listdir(self._directory):
                 if name.startswith(CURSOR):
                     self._held[name] = self._read(name)
-                elif _is_address(name):
+                elif is_address(name):
                     self._meet(name)
 
     def commit(self) -> None:
@@ -185,10 +185,9 @@ class FilesTransaction:
     def _put(self, name: str, old: bytes | None, new: bytes | None) -> None:
         """Turn the file's content from old to new; None is no file."""
         path = os.path.join(self._directory, name)
-        if old == new:
-            return
-        if new is None:
+        if new is None and old is not None:
             os.unlink(path)
+        if new is None or old == new:
             return
         how = os.O_CREAT | os.O_EXCL if old is None else os.O_TRUNC
         try:
@@ -224,22 +223,24 @@ class FilesTransaction:
 
     def _cursor(self, index: int) -> IPAddress | None:
         text = self._held.get(f"{CURSOR}{index}", b"").strip().decode(errors="replace")
-        return IPAddress(text) if _is_address(text) else None
+        return IPAddress(text) if is_address(text) else None
 
     def _names_of(self, owner: Owner) -> list[str]:
         exact = self._names.get(_content(owner).strip(), set())
         return list(exact or self._names.get(owner.container_id.encode(), set()))
 
-    def _owner_of(self, content: bytes) -> Owner:
-        container_id, _, ifname = content.decode(errors="surrogateescape").partition("\r\n")
-        return Owner(self._network, container_id, ifname)
+
+def owner_of(network: str, content: bytes) -> Owner:
+    """Who is written in a lease's file; what is no UTF-8 comes back as it was when it is written again."""
+    container_id, _, ifname = content.strip().decode(errors="surrogateescape").partition("\r\n")
+    return Owner(network, container_id, ifname)
 
 
 def _content(owner: Owner) -> bytes:
     return f"{owner.container_id}\r\n{owner.ifname}".encode()
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
     """Tell names of addresses as Go writes them from ``lock`` and what else may lie there."""
     if ":" not in name:
         return name.isascii() and bool(valid_ipv4(name, INET_PTON))

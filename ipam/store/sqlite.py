@@ -162,11 +162,11 @@ class SqliteStore:
         except OSError as error:
             raise self._failure(str(error), STATE_DIR) from error
 
-    def _connect(self) -> Connection:
+    def _connect(self, mode: str = "rw") -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         # Threads take turns at it, so that which of them uses it does not matter.
         connection = sqlite3.connect(
-            f"file:{name}?mode=rw", uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
+            f"file:{name}?mode={mode}", uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
         )
         with _closed_on_error(connection):
             if sys.version_info >= (3, 12):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidNamespace, UnknownContainer, collected
 from conf.request import read_valid_attachments
-from ipam.resolve import source_for_release, source_of_record
+from ipam.reclaim import is_current, reclaim
+from ipam.resolve import source_for_release
 from plugin.link.netns import own_identity
 from plugin.verbs import container
 from plugin.verbs.delete import collecting
@@ -33,12 +34,11 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         with collecting(failures), node.store.transaction(request.network) as tx:
             stale = [a for a in tx.attachments() if (a.owner.container_id, a.owner.ifname) not in valid]
         for attachment in stale:
-            before = len(failures)
             with collecting(failures):
-                _remove(attachment, node)
-                source_of_record(attachment, request, node.store, node.executable).release(attachment.owner)
-            if len(failures) > before:  # a link that stays keeps its address
-                kept.add((attachment.owner.container_id, attachment.owner.ifname))
+                if discard(attachment, node):
+                    continue
+            # A link that stays keeps its address, and so does who was attached anew meanwhile.
+            kept.add((attachment.owner.container_id, attachment.owner.ifname))
     with collecting(failures):
         source = source_for_release(request, None, node.store, node.executable)
         source.sweep(request.network, None if valid is None else valid | kept)
@@ -47,8 +47,14 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     deliver(b"")
 
 
+def discard(attachment: Attachment, node: Node) -> bool:
+    """Remove a stale attachment, link first and lease second; False if it was recorded anew and is left alone."""
+    _remove(attachment, node)
+    return reclaim(node.store, attachment)
+
+
 def _remove(attachment: Attachment, node: Node) -> None:
-    """Remove the attachment's interface if its namespace is still the one that ADD saw."""
+    """Remove the attachment's interface if its namespace, and what is recorded, is still as it was."""
     if not attachment.device:
         return
     try:
@@ -58,4 +64,5 @@ def _remove(attachment: Attachment, node: Node) -> None:
     with closing(namespace):
         if namespace.identity == attachment.netns_id != own_identity():
             namespace.lock()
-            container.remove_interface(namespace, attachment.owner, attachment)
+            if is_current(node.store, attachment):
+                container.remove_interface(namespace, attachment.owner, attachment)
