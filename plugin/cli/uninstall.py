@@ -1,0 +1,31 @@
+"""``uninstall``: the reverse of ``install``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from plugin.cli.cni_directory import CniDirectory
+from plugin.cli.install import SETTINGS, bin_dir_option, etc_dir_option, is_ours, tell
+from plugin.cli.output import json_option
+
+
+@click.command()
+@bin_dir_option
+@etc_dir_option
+@json_option
+def command(*, cni_bin_dir: str, etc_dir: str, as_json: bool) -> int:
+    """Remove what `install` put into a node's directories.
+
+    Files that it had set aside come back. Leases stay, and so do settings that an operator wrote. A container that
+    still has an interface can no longer be detached: remove those first.
+    """
+    directory = CniDirectory(cni_bin_dir)
+    directory.clear()
+    path = os.path.join(etc_dir, SETTINGS)
+    if os.path.lexists(path) and is_ours(path):
+        os.unlink(path)
+        directory.done.append(("removed", path))
+    tell(directory.done, as_json=as_json)
+    return 0
