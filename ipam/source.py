@@ -115,10 +115,8 @@ class DatabasePool(Layer2):
         dns = _dns(self._config)
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
-            if replace:
-                tx.forget(attachment.owner)
-            addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=False)
             tx.record(attachment)
+            addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=replace)
         return Assignment(addresses, self._config.routes, dns)
 
     def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import resource
 import sys
@@ -52,6 +53,7 @@ def run_agent(arguments: list[str]) -> int:
     except (CniError, OSError) as error:
         sys.stderr.write(f"cni-macvlan-py agent: {path}: {error}\n")
         return 1
+    gc.freeze()  # what is there by now stays: no collection need look at it again
     server.run()
     return 0
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
-from plugin.link import messages, sysctl
+from plugin.link import messages, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Mes
         container.send(*(message for _, message in labelled))
     except KernelRefusal as refusal:
         label, message = labelled[refusal.position]
-        if refusal.errno in {errno.EBUSY, errno.EADDRINUSE} and message.type == messages.RTM_SETLINK:
+        if refusal.errno in {errno.EBUSY, errno.EADDRINUSE} and message.type == rtnl.RTM_SETLINK:
             raise MasterUnusable(
                 f"{label}: {refusal}: the MAC address {link.mac} is in use on the same master; "
                 'choose another "mac" or leave it out',
@@ -127,7 +127,7 @@ def _await_dad(container: Netlink, changes: Netlink, link: Link, wanted: set[str
     """
     deadline = time.monotonic() + DAD_SECONDS
     while True:
-        found = [a for a in container.addresses(link.index, messages.AF_INET6) if str(a.address) in wanted]
+        found = [a for a in container.addresses(link.index, rtnl.AF_INET6) if str(a.address) in wanted]
         for address in found:
             if address.dad_failed:
                 raise DuplicateAddress(

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
-from plugin.link import messages
-from plugin.link.messages import AF_INET, AF_INET6, MacvlanAttributes
+from plugin.link import messages, rtnl
+from plugin.link.messages import MacvlanAttributes
 from plugin.link.netlink import KernelRefusal
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KIND = "macvlan"
 PARENT_KINDS = {"macvlan", "macvtap"}  # the kernel puts a child of these on their own parent
 MAX_CANDIDATES = 12
-MAX_ALIAS = messages.MAX_IFALIAS
+MAX_ALIAS = rtnl.MAX_IFALIAS
 
 
 def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
@@ -127,7 +127,7 @@ def _remove(container: Netlink, name: str) -> None:
 
 def _default_route_link(netlink: Netlink, where: str) -> Link:
     """The device of the default route with the lowest metric in the main table, IPv4's before IPv6's."""
-    for family in (AF_INET, AF_INET6):
+    for family in (rtnl.AF_INET, rtnl.AF_INET6):
         defaults = [r for r in netlink.routes(family) if r.unicast and not r.route.dst.prefixlen]
         for default in sorted(defaults, key=lambda r: r.route.priority or 0):
             link = netlink.link(index=default.hops[0][0])

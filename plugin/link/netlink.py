@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from conf.errors import LinkFailure
-from plugin.link import answers, messages
+from plugin.link import answers, messages, rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ class Netlink:
         found = self._dump(messages.dump_addresses(index, family), answers.read_address)
         return [address for address in found if address.index == index]
 
-    def routes(self, family: int, table: int = messages.RT_TABLE_MAIN) -> list[KernelRoute]:
+    def routes(self, family: int, table: int = rtnl.RT_TABLE_MAIN) -> list[KernelRoute]:
         """The routes of one family and table (RT_TABLE_UNSPEC: of all); none where the table does not exist."""
         try:
             found = self._dump(messages.dump_routes(family, table), answers.read_route)
@@ -151,7 +151,7 @@ class Netlink:
             if refusal.errno == errno.ENOENT:  # IPv4: the table was never used
                 return []
             raise
-        return [route for route in found if table in {route.route.table, messages.RT_TABLE_UNSPEC}]
+        return [route for route in found if table in {route.route.table, rtnl.RT_TABLE_UNSPEC}]
 
     def _dump(self, request: Message, decode: Callable[[bytes], Decoded]) -> list[Decoded]:
         """A dump, begun anew when something changed under it (NLM_F_DUMP_INTR)."""

@@ -12,7 +12,7 @@ from conf.errors import CheckFailure, CniError, InvalidNetworkConfig
 from conf.result import Interface, Result, ResultIp, read_result
 from ipam.lease import AssignedAddress, Owner
 from ipam.resolve import source_for
-from plugin.link import addressing, macvlan, messages
+from plugin.link import addressing, macvlan, rtnl
 from plugin.link.netlink import Netlink
 from plugin.link.netns import Namespace
 from plugin.verbs import container
@@ -132,12 +132,12 @@ def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[Resul
     """
     assigned = tuple(AssignedAddress(ip.address, ip.gateway) for ip in ips)
     for route in addressing.with_gateways(previous.routes, assigned):
-        family = messages.FAMILIES[route.dst.version]
-        table = route.table or messages.RT_TABLE_MAIN
+        family = rtnl.FAMILIES[route.dst.version]
+        table = route.table or rtnl.RT_TABLE_MAIN
         if any(_serves(found, route, link, alone=alone) for found in inside.routes(family, table)):
             continue
         if route.table is None and any(
-            _serves(found, route, link, alone=True) for found in inside.routes(family, messages.RT_TABLE_UNSPEC)
+            _serves(found, route, link, alone=True) for found in inside.routes(family, rtnl.RT_TABLE_UNSPEC)
         ):
             continue
         raise CheckFailure(
