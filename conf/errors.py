@@ -25,7 +25,7 @@ The code travels on the exception, decided where the knowledge is::
     ├── AddressUnavailable    108  the requested address cannot be given
     ├── StoreFailure          109  the lease store cannot be used
     ├── StoreTooNew           110  the lease store was written by a newer version
-    ├── IpamPluginFailure     111  the IPAM executable is missing or answers nonsense
+    ├── IpamPluginFailure     111  the IPAM executable is missing, hangs or answers nonsense
     ├── CheckFailure          112  the container is not as ADD left it
     ├── CleanupIncomplete     113  DEL or GC had to leave something behind
     ├── DelegateError           *  the IPAM executable's own code, passed on
@@ -184,7 +184,7 @@ class StoreTooNew(CniError):
 
 
 class IpamPluginFailure(CniError):
-    """The IPAM executable is missing, cannot be run or answers what the specification does not allow."""
+    """The IPAM executable is missing, cannot be run, does not end or answers what the specification does not allow."""
 
     code = 111
 

@@ -11,6 +11,7 @@ DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json", "journal")
 AGENTS = ("external", "auto")
+LONGEST_SECONDS = 86400
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Settings:
 
     ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS
     and ``log_format`` of LOG_FORMATS; ``agent`` "external": a service manager runs it, "auto": a call that finds none
-    leaves one behind.
+    leaves one behind;
+    ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call.
     """
 
     state_dir: str = "/var/lib/cni/cni-macvlan-py"
@@ -27,6 +29,7 @@ class Settings:
     log_level: str = "warning"
     log_format: str = "text"
     agent: str = "external"
+    delegate_timeout: float = 110.0  # below what callers of the agent wait
 
 
 def parse_settings(text: bytes, path: str) -> Settings:
@@ -43,8 +46,7 @@ def parse_settings(text: bytes, path: str) -> Settings:
             raise InvalidSettings(
                 f'{path}: unknown key "{key}" = {value!r}; {did_you_mean(key, known)}', "mend the file"
             )
-        if not isinstance(value, str):
-            raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
+        _require_sort(path, key, value)
     settings = Settings(**document)
     for key in ("state_dir", "log_file"):
         value = getattr(settings, key)
@@ -64,3 +66,14 @@ def parse_settings(text: bytes, path: str) -> Settings:
             "mend the file",
         )
     return settings
+
+
+def _require_sort(path: str, key: str, value: object) -> None:
+    """Raise InvalidSettings unless the value is of the sort that the key's default is of."""
+    if isinstance(getattr(Settings, key), str):
+        if not isinstance(value, str):
+            raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
+    elif not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LONGEST_SECONDS:
+        raise InvalidSettings(
+            f'{path}: "{key}" = {value!r} is no time; use seconds above 0 and up to {LONGEST_SECONDS}', "mend the file"
+        )

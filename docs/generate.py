@@ -54,6 +54,8 @@ SETTINGS = {
     "[fields](agent.md#its-log) of the same names",
     "agent": "`external`: a service manager runs the agent, if there is to be one; `auto`: a call that finds none "
     "starts one for those that follow",
+    "delegate_timeout": "seconds that other IPAM plugins, which are executed, may take in one call; then they are "
+    "killed; keep it below the agent's `--limit`",
 }
 
 Row = tuple[str, str, str, str]
@@ -134,7 +136,7 @@ def _long(rows: Iterator[Row]) -> Iterator[str]:
 
 
 def _settings() -> Iterator[str]:
-    rows = ((f"`{field.name}`", f'`"{field.default}"`', SETTINGS[field.name]) for field in fields(Settings))
+    rows = ((f"`{field.name}`", f"`{json.dumps(field.default)}`", SETTINGS[field.name]) for field in fields(Settings))
     return _table("key|default|meaning", rows)
 
 

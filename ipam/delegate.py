@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
-from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable
+from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable, collected
 from conf.keys import fold_keys
 from conf.result import read_result
 from ipam import pool
+from ipam.execution import execute
 from ipam.lease import AssignedAddress, Assignment
 from ipam.source import forget_invalid
 
@@ -23,16 +24,25 @@ if TYPE_CHECKING:
     from ipam.store.sqlite import SqliteStore
 
 
+LEAST_SECONDS: Final = 5.0
+"""What each execution may take at least: a DEL after an ADD that has used up the time of the call."""
+
+
 class Delegate:
-    """An IPAM plugin that is somebody else's executable; ``path`` None: it was not found in CNI_PATH."""
+    """An IPAM plugin that is somebody else's executable; ``path`` None: it was not found in CNI_PATH.
+
+    ``timeout`` is the seconds that all that is executed for one call may take together.
+    """
 
     directory = ""
     passed_on: tuple[int, ...] = ()
 
-    def __init__(self, request: Request, path: str | None, store: SqliteStore) -> None:
+    def __init__(self, request: Request, path: str | None, store: SqliteStore, timeout: float) -> None:
         self._request = request
         self._path = path
         self._store = store
+        self._timeout = timeout
+        self._began: float | None = None
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Run its ADD. When the answer is of no use its DEL is run, as for every failed ADD."""
@@ -44,9 +54,11 @@ class Delegate:
             if replace:
                 self._run("DEL")
             return self._assignment(self._run("ADD"))
-        except BaseException:
+        except BaseException as error:
             try:
                 self._run("DEL")
+            except CniError as failure:
+                raise collected([error, failure]) if isinstance(error, CniError) else failure from error
             finally:
                 self._forget(attachment.owner)
             raise
@@ -93,22 +105,29 @@ class Delegate:
         """Execute the plugin with our own stdin and environment; its stderr is ours."""
         path = self._require_path()
         variables = {**self._request.environment.variables, "CNI_COMMAND": verb}
+        seconds = self._seconds_left()
         try:
-            done = subprocess.run(  # noqa: S603 - executing what CNI_PATH holds is the protocol
-                [path],
-                input=self._request.document.stdin,
-                stdout=subprocess.PIPE,
-                env=variables,
-                pass_fds=self.passed_on,
-                check=False,
-            )
+            status, stdout = execute(path, self._request.document.stdin, variables, self.passed_on, seconds)
+        except TimeoutError as error:
+            raise IpamPluginFailure(
+                f'IPAM plugin "{path}" did not end its {verb} within {seconds:.3g} s and was killed; '
+                'mend what it waits for, or raise "delegate_timeout" in the settings',
+                f'"delegate_timeout" is {self._timeout:g} s for all that one call executes',
+            ) from error
         except OSError as error:
             raise IpamPluginFailure(
                 f'IPAM plugin "{path}" cannot be run: {error.strerror}; mend its installation', f"verb {verb}"
             ) from error
-        if done.returncode:
-            raise _failure(path, verb, done.returncode, done.stdout)
-        return done.stdout
+        if status:
+            raise _failure(path, verb, status, stdout)
+        return stdout
+
+    def _seconds_left(self) -> float:
+        """How long an execution may take that begins now; the call's time begins with its first."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now
+        return max(self._began + self._timeout - now, min(self._timeout, LEAST_SECONDS))
 
     def _assignment(self, stdout: bytes) -> Assignment:
         origin = f'the answer of IPAM plugin "{self._path}"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,17 +23,29 @@ if TYPE_CHECKING:
     from ipam.store.sqlite import SqliteStore
 
 
-def source_for(request: Request, store: SqliteStore, executable: str) -> Source:
-    """The source of a valid configuration; ``executable`` is the path that this process was called by.
+@dataclass(frozen=True)
+class Means:
+    """What a call has to serve any ``ipam.type`` with.
+
+    ``executable`` is the path that this process was called by, ``delegate_timeout`` the seconds that another may take.
+    """
+
+    store: SqliteStore
+    executable: str
+    delegate_timeout: float
+
+
+def source_for(request: Request, means: Means) -> Source:
+    """The source of a valid configuration.
 
     Raises InvalidNetworkConfig, InvalidEnvironment or IpamPluginFailure; nothing is touched.
     """
     if not request.ipam_type:
-        return Layer2(store)
-    path = _somebody_elses(request.ipam_type, request.environment.path, executable)
+        return Layer2(means.store)
+    path = _somebody_elses(request.ipam_type, request.environment.path, means.executable)
     if path is not None or request.ipam_type not in BUILT_IN:
-        return _delegate(request, path, store)
-    return built_in(request, store)
+        return _delegate(request, path, means)
+    return built_in(request, means.store)
 
 
 def built_in(request: Request, store: SqliteStore) -> Source:
@@ -50,18 +63,18 @@ def built_in(request: Request, store: SqliteStore) -> Source:
     return _directory_pool(sets, config, store)
 
 
-def source_for_release(request: Request, known: Attachment | None, store: SqliteStore, executable: str) -> Source:
+def source_for_release(request: Request, known: Attachment | None, means: Means) -> Source:
     """What can free an attachment's addresses when the configuration may be broken.
 
     ``known`` is what ADD recorded. Raises IpamPluginFailure for a name that is no file name.
     """
     ipam_type = request.ipam_type or (known.ipam if known else "")
     if ipam_type in {"", POOL, STATIC}:
-        return Layer2(store)
-    path = _somebody_elses(ipam_type, request.environment.path, executable)
+        return Layer2(means.store)
+    path = _somebody_elses(ipam_type, request.environment.path, means.executable)
     if path is not None or ipam_type != HOST_LOCAL:
-        return _delegate(request, path, store)
-    return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request, known)), store)
+        return _delegate(request, path, means)
+    return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request, known)), means.store)
 
 
 def _data_dir(request: Request, known: Attachment | None) -> str:
@@ -97,10 +110,10 @@ def _directory_pool(sets: tuple[RangeSet, ...], config: IpamConfig, store: Sqlit
     return DirectoryPool(store, FilesStore(config.data_dir), sets, config)
 
 
-def _delegate(request: Request, path: str | None, store: SqliteStore) -> Source:
+def _delegate(request: Request, path: str | None, means: Means) -> Source:
     from ipam.delegate import Delegate  # noqa: PLC0415 - subprocess takes 10 ms to import
 
-    return Delegate(request, path, store)
+    return Delegate(request, path, means.store, means.delegate_timeout)
 
 
 def find_in_path(plugin: str, directories: Sequence[str]) -> str | None:

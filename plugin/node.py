@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from conf.errors import InvalidSettings, TryAgain
 from conf.settings import DEFAULT_PATH, Settings, parse_settings
 from ipam.lease import Attachment, Owner
+from ipam.resolve import Means
 from ipam.store.sqlite import SqliteStore
 from plugin.link.netns import Namespace, open_namespace
 
@@ -45,6 +46,11 @@ class Node:
     def store(self) -> SqliteStore:
         """The node's database, opened at its first use."""
         return self.open_store(self.settings.state_dir, self.boot_id)
+
+    @property
+    def means(self) -> Means:
+        """What addresses are got with."""
+        return Means(self.store, self.executable, self.settings.delegate_timeout)
 
     def go_on(self) -> None:
         """Raise TryAgain if the process was told to stop: what was done so far is then undone."""

@@ -57,7 +57,7 @@ IMPORTS = {
     ),
     "one starter of processes": Law(
         "*", ("subprocess", "multiprocessing", "pty"), "a call starts a process for one reason: another's IPAM plugin",
-        ("ipam/delegate.py", "plugin/cli/*"),
+        ("ipam/execution.py", "plugin/cli/*"),
     ),
     "one caller of the C library": Law(
         "*", ("ctypes",), "what a thread may do to itself is dangerous enough in one file", ("plugin/link/netns.py",)
@@ -69,7 +69,7 @@ IMPORTS = {
     ),
     "the disk is a store's": Law(
         "ipam/*", ("os", "posix", "pathlib", "io", "fcntl", "shutil", "tempfile"), "policy is pure",
-        ("ipam/store/*", "ipam/resolv_conf.py", "ipam/resolve.py"),
+        ("ipam/store/*", "ipam/resolv_conf.py", "ipam/resolve.py", "ipam/execution.py"),
     ),
     "people's libraries stay with people": Law(
         "*", ("click", "rich", "yaml"), "they cost a call 40 ms and more, and an agent's memory", ("plugin/cli/*",)

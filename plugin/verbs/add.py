@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Make the interface, give it its addresses and deliver the result; whatever fails, nothing is left."""
     previous = read_result(request.prev_result, request.version, "prevResult") if request.prev_result else Result()
-    source = source_for(request, node.store, node.executable)
+    source = source_for(request, node.means)
     environment = request.environment
     with (
         container.opened(environment, node) as namespace,

@@ -34,7 +34,7 @@ def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> Non
     if request.prev_result is None:
         raise InvalidNetworkConfig("required prevResult missing", "CHECK gets ADD's result as prevResult")
     previous = read_result(request.prev_result, request.version, "prevResult")
-    source = source_for(request, node.store, node.executable)
+    source = source_for(request, node.means)
     environment = request.environment
     with (
         container.opened(environment, node) as namespace,

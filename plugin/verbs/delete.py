@@ -37,7 +37,7 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
             container.remove_interface(namespace, owner, known)
     with collecting(failures):
         try:
-            source_for_release(request, known, node.store, node.executable).release(owner)
+            source_for_release(request, known, node.means).release(owner)
         except IpamPluginMissing as error:
             # It cannot be asked, now or on any retry; the record stays, so that GC can have it asked again.
             log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)

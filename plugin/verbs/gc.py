@@ -40,7 +40,7 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
             # A link that stays keeps its address, and so does who was attached anew meanwhile.
             kept.add((attachment.owner.container_id, attachment.owner.ifname))
     with collecting(failures):
-        source = source_for_release(request, None, node.store, node.executable)
+        source = source_for_release(request, None, node.means)
         source.sweep(request.network, None if valid is None else valid | kept)
     if failures:
         raise collected(failures)

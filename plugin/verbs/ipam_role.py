@@ -35,7 +35,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
 def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Free what the container holds; nothing held is no error."""
     owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
-    source_for_release(request, None, node.store, node.executable).release(owner)
+    source_for_release(request, None, node.means).release(owner)
     deliver(b"")
 
 
@@ -60,5 +60,5 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Free what no valid attachment holds."""
     valid = read_valid_attachments(request.document)
-    source_for_release(request, None, node.store, node.executable).sweep(request.network, valid)
+    source_for_release(request, None, node.means).sweep(request.network, valid)
     deliver(b"")

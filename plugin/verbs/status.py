@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Raise Unavailable (50) for a missing master, an exhausted pool, a broken store or a missing IPAM executable."""
     try:
-        source = source_for(request, node.store, node.executable)
+        source = source_for(request, node.means)
         if not request.link.link_in_container:  # that master is different for each container
             with Netlink() as host:
                 macvlan.find_master(host, request.link, "on this node")

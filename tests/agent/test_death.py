@@ -1,4 +1,4 @@
-"""Clients and agents that die or stop in the middle of a call: what was begun is undone or repaired."""
+"""Clients, agents and IPAM plugins that die or stop in the middle of a call: what was begun is undone or repaired."""
 
 from __future__ import annotations
 
@@ -136,6 +136,25 @@ def test_client_that_never_acknowledges(runtime: Runtime, lan: Lan, tmp_path: Pa
         assert is_clean(runtime, container)
         with pytest.raises(NoAnswer):
             conversation.receive(1)
+
+
+def test_delegate_that_does_not_end(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """It holds its worker for ``delegate_timeout`` and no longer."""
+    container = lan.container()
+    hanging = runtime.cni_path / "hanging"
+    hanging.write_text('#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && sleep 1000\nexit 0\n')
+    hanging.chmod(0o755)
+    with runtime.settings.open("a") as settings:
+        settings.write("delegate_timeout = 1\n")
+    with Agent(tmp_path / "agent.sock", "--workers", "1") as agent:
+        runtime.way = Spoken(agent.socket)
+        answer = runtime.add(runtime.config({"type": "hanging"}), container)
+        assert answer.code == 111
+        assert f'"{hanging}" did not end its ADD' in answer.msg
+        assert version(agent.socket), "the worker is free again"
+        until(agent.is_resting, "it holds nothing of the call")
+        assert agent.children() == []
+    assert is_clean(runtime, container)
 
 
 def test_runtime_that_does_not_read(runtime: Runtime, lan: Lan, agent: Agent) -> None:
