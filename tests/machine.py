@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.namespaces import Namespace
 
 BOOT = Path(__file__).with_suffix(".sh")
+CHECKOUT = Path(__file__).resolve().parent.parent
 SECONDS = 60.0
 # What root's login shell has, and nothing of ours.
 ENVIRONMENT = {
@@ -65,7 +66,7 @@ class Machine:
         with self.console.open("w") as console:
             self._keeper = subprocess.Popen(
                 ["nsenter", f"--net={self.network.path}", "sh", "-euc", f'{join} exec {unshare} sh "$@"', "-"]
-                + [str(word) for word in (BOOT, self._stage, *self._trees)],
+                + [str(word) for word in (BOOT, self._stage, CHECKOUT, *self._trees)],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console,
             )  # fmt: skip
         children = Path(f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children")
@@ -101,11 +102,14 @@ class Machine:
         self.path(inside).parent.mkdir(parents=True, exist_ok=True)
         self.path(inside).write_text(text)
 
+    def enter(self, directory: str | Path = "/root") -> list[str]:
+        """The command that runs its arguments inside, in a directory."""
+        return ["nsenter", f"--target={self.pid}", "--all", "--root", f"--wd={self.path(directory)}"]
+
     def start(self, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a program as root at a terminal would, to its end."""
-        enter = ["nsenter", f"--target={self.pid}", "--all", "--root", f"--wd={self.path('/root')}"]
         return subprocess.run(
-            [*enter, *map(str, words)], env=ENVIRONMENT | variables, stdin=subprocess.DEVNULL,
+            [*self.enter(), *map(str, words)], env=ENVIRONMENT | variables, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
 

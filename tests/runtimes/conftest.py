@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.left_behind import left_on
 from tests.machine import Machine
 from tests.runtime import REPOSITORY
 from tests.runtimes.node import Node
@@ -39,4 +40,4 @@ def node(lan: Lan, tmp_path: Path, installed: Path, request: pytest.FixtureReque
         made = Node(lan, machine)
         made.serve(request.param)
         yield made
-        assert made.remains() == []
+        assert left_on(machine) == []

@@ -1,10 +1,8 @@
-"""The node of a runtime: a machine with the plugin, networks and root file systems for containers, and what remains."""
+"""The node of a runtime: a machine with the plugin, its networks, and a root file system for containers."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lan import SUBNET4
@@ -22,16 +20,6 @@ ROOT_FILE_SYSTEM = f"""
 """
 UNITS = "/opt/cni-macvlan-py/current/deploy/systemd"
 AGENT = "cni-macvlan-py-agent.socket"
-LEASES = Path("/var/lib/cni/networks")
-DATABASE = "/var/lib/cni/cni-macvlan-py/leases.db"
-# SQLite follows symbolic links on its own, so that only a process inside can open the database.
-ROWS = """
-import sqlite3, sys
-database = sqlite3.connect(sys.argv[1])
-for table in ("attachment", "lease"):
-    for row in database.execute(f"SELECT * FROM {table}"):
-        print(table, row)
-"""
 LOG = "/var/log/cni-macvlan-py.log"
 SETTINGS = f'log_file = "{LOG}"\nlog_level = "debug"\n'
 
@@ -62,27 +50,3 @@ class Node:
         """What the plugin has logged."""
         log = self.machine.path(LOG)
         return log.read_text() if log.exists() else ""
-
-    def remains(self) -> list[str]:
-        """What is left of containers: interfaces, leases, records, namespaces and references to them."""
-        links = [name for name in self.lan.node.links() if name not in {"lo", "eth0"}]
-        return links + self._leases() + self._namespaces()
-
-    def _leases(self) -> list[str]:
-        networks = self.machine.path(LEASES)
-        files = [str(lease) for lease in networks.glob("*/*") if lease.name[0].isdigit()]
-        database = self.machine.path(DATABASE)
-        rows = self.machine.run("python3", "-c", ROWS, DATABASE).splitlines() if database.exists() else []
-        return files + rows
-
-    def _namespaces(self) -> list[str]:
-        names = self.machine.path("/run/netns")
-        named = sorted(path.name for path in names.iterdir()) if names.is_dir() else []
-        own = f"net:[{self.lan.node.path.stat().st_ino}]"
-        held = []
-        for process in self.machine.path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
-                command = (process / "cmdline").read_text().replace("\0", " ")
-                handles = {str(handle.readlink()) for handle in (process / "ns/net", *(process / "fd").iterdir())}
-                held += [f"{command}: {handle}" for handle in handles - {own} if handle.startswith("net:[")]
-        return named + held

@@ -1,0 +1,34 @@
+"""What the reader of each guide has before, or gets from the Internet: an image, and what this machine cannot do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.machine import Machine
+
+IMAGE = "docker.io/library/busybox:latest"
+# crun wants one version of cgroups and systemd; the limits are those that root may set without CAP_SYS_RESOURCE.
+LIMITED = """
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+"""
+ROOT_FILE_SYSTEM = """
+    mkdir -p /srv/root/bin /srv/root/etc /srv/root/proc /srv/root/sys /srv/root/dev
+    cp /bin/busybox /srv/root/bin
+    chroot /srv/root /bin/busybox --install -s /bin
+    tar -C /srv/root -cf /srv/root.tar .
+"""
+
+
+def podman(machine: Machine) -> None:
+    """podman, limited as the machine is, and the image that it would fetch."""
+    machine.write("/etc/containers/containers.conf.d/00-limited.conf", LIMITED)
+    # systemd leaves it read-only; podman would warn of each controller that the kernel has not got.
+    machine.run("mount", "-o", "remount,rw", "/sys/fs/cgroup")
+    machine.run("sh", "-euc", ROOT_FILE_SYSTEM)
+    machine.run("podman", "import", "/srv/root.tar", IMAGE)
