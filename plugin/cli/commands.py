@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "demo": "attach two containers to one master, on real interfaces in throw-away namespaces",
     "agent": "serve the calls of this node from one process",
+    "ping": "ask the agent whether it takes calls",
     "install": "put the native launcher into a CNI directory, for a node without Python",
     "uninstall": "take away what install put there",
     "completion": "print a script that completes these commands in your shell",
