@@ -123,7 +123,9 @@ test-python: root ## Run the tests on another Python, in a copy of the tree: PYT
 	trap 'rm -rf "$$copy"' EXIT
 	chmod 755 "$$copy"
 	tar -c --exclude-vcs --exclude='./.*_cache' --exclude=./.venv --exclude=./.python --exclude=./.hypothesis . | tar -x -C "$$copy"
-	$(MAKE) -C "$$copy" test PYTHON="$$python" PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov)"
+	cd "$$copy"
+	# No part of this make, and without -C: the tests call make too, and read its words.
+	env -u MAKEFLAGS -u MAKELEVEL make test PYTHON="$$python" PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov)"
 
 .PHONY: lint
 lint: $(VENV)/test.stamp ## Run the linters and type checker alone

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import subprocess
 import threading
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from ipam.store.sqlite import SqliteStore
 from plugin import log
 from plugin.dispatch import dispatch
 from plugin.link.netns import Namespace, open_namespace
 from plugin.node import Node, read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conf.document import Document
@@ -67,16 +70,20 @@ class InProcess:
             return Executed().call(executable, node, environment, stdin, directory)
         answers: list[bytes] = []
         statuses: list[int] = []
+        stores = ExitStack()
 
         def find_node(found: Environment, document: Document) -> Node:
             settings = read_settings(found.variables)
             log.name_call(found, document.network)
             handler.setLevel(settings.log_level.upper())
-            return Node(settings, str(executable), lambda: False, _open_as_process)
+            return Node(
+                settings, str(executable), lambda: False, _open_as_process,
+                lambda *of: stores.enter_context(opened(*of)),
+            )  # fmt: skip
 
         def serve() -> None:
             handler.addFilter(lambda record: record.thread == threading.get_ident())
-            with open_namespace(str(node)).entered():
+            with stores, open_namespace(str(node)).entered():
                 failure = dispatch(
                     environment,
                     lambda: stdin.encode(errors="surrogateescape"),
@@ -93,6 +100,16 @@ class InProcess:
         logging.getLogger().removeHandler(handler)
         handler.close()
         return Done(statuses[0], b"".join(answers).decode(), "")
+
+
+@contextmanager
+def opened(state_dir: str, boot_id: str) -> Iterator[SqliteStore]:
+    """A store for one call of a process that has more to do."""
+    store = SqliteStore(state_dir, boot_id)
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _open_as_process(path: str) -> Namespace:

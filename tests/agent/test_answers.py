@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -48,7 +49,7 @@ class Caller:
             "PATH": str(self.runtime.cni_path),
         }
         environment = {f"CNI_{name}": value for name, value in (usual | variables).items() if value} | {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": os.environ["PATH"],
             "CNI_MACVLAN_SETTINGS": variables.get("MACVLAN_SETTINGS", str(self.runtime.settings)),
         }
         done = self.runtime.way.call(

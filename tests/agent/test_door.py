@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import threading
@@ -82,7 +83,7 @@ def call(runtime: Runtime, lan: Lan, tmp_path: Path) -> Iterator[Call]:
                 runtime.cni_path / "macvlan",
                 lan.node.path,
                 {
-                    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                    "PATH": os.environ["PATH"],
                     "CNI_COMMAND": verb,
                     "CNI_CONTAINERID": "c1",
                     "CNI_NETNS": str(container.path),

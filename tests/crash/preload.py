@@ -7,6 +7,7 @@ So every instant of what a call does can be met, and hundreds of calls can reall
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -114,7 +115,7 @@ class Preload:
     def environment(self, verb: str, whom: Attached | None, path: str = "") -> dict[str, str]:
         """The environment of a call."""
         variables = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": os.environ["PATH"],
             "CNI_MACVLAN_SETTINGS": str(self.settings),
             "CNI_MACVLAN_AGENT_SOCKET": "",
             "CNI_COMMAND": verb,

@@ -15,12 +15,13 @@ import socket
 import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from plugin.dispatch import dispatch
 from plugin.node import Node, read_settings
+from tests.ways import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,12 +97,14 @@ class Sandbox:
         delivered: list[bytes] = []
 
         def find_node(environment: Environment, _document: Document) -> Node:
-            return Node(read_settings(environment.variables), executable, lambda: False)
+            settings = read_settings(environment.variables)
+            return Node(settings, executable, lambda: False, open_store=lambda *of: stores.enter_context(opened(*of)))
 
         def deliver(text: bytes, _status: int) -> None:
             delivered.append(text)
 
-        failure = dispatch(variables, lambda: stdin, deliver, find_node)
+        with ExitStack() as stores:
+            failure = dispatch(variables, lambda: stdin, deliver, find_node)
         assert len(delivered) == 1, "one call, one answer"
         return int(failure is not None), delivered[0]
 
