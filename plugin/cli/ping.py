@@ -24,9 +24,8 @@ def command(*, socket: str | None, own: bool, as_json: bool) -> int:
     path = socket or os.environ.get("CNI_MACVLAN_AGENT_SOCKET") or os.fsdecode(DEFAULT_SOCKET)
     heard = probe(path)
     answers = heard.greets and (heard.process > 0 or not own)
-    words = heard.words or (
-        f"process {heard.process} takes calls" if heard.process else "another container's agent does"
-    )
+    who = f"process {heard.process}" if heard.process else "an agent of another container"
+    words = heard.words or f"{who} takes calls"
     if as_json:
         document({"socket": path, "answers": answers, "process": heard.process, "words": words})
     else:
