@@ -20,8 +20,11 @@ ROOT_FILE_SYSTEM = f"""
 """
 UNITS = "/opt/cni-macvlan-py/current/deploy/systemd"
 AGENT = "cni-macvlan-py-agent.socket"
-LOG = "/var/log/cni-macvlan-py.log"
-SETTINGS = f'log_file = "{LOG}"\nlog_level = "debug"\n'
+PLUGIN, CALLS = "/opt/cni/bin/cni-macvlan-py", "/var/log/calls"
+RECORDER = f"""#!/bin/bash
+echo "$CNI_COMMAND $CNI_NETNS" >>{CALLS}
+exec -a "$0" /opt/cni-macvlan-py/current/entry
+"""
 
 
 class Node:
@@ -30,14 +33,31 @@ class Node:
     def __init__(self, lan: Lan, machine: Machine) -> None:
         self.lan = lan
         self.machine = machine
-        machine.write("/etc/cni-macvlan-py/settings.toml", SETTINGS)
         machine.run("sh", "-euc", ROOT_FILE_SYSTEM)
 
     def serve(self, way: str) -> None:
-        """Have systemd start the agent at the first call, or have every call start its own Python."""
+        """Have every call start its own Python, from the door or the launcher, or have systemd keep an agent."""
+        if way == "door":
+            self.machine.run("ln", "-sf", "cni-macvlan-py", "/opt/cni-macvlan-py/current/entry")
         if way == "agent":
             self.machine.run("sh", "-c", f"cp {UNITS}/* /etc/systemd/system && systemctl daemon-reload")
             self.machine.run("systemctl", "start", AGENT)
+
+    def restart_agent(self) -> None:
+        """Restart the agent if it serves."""
+        if self.machine.path("/run/cni-macvlan-py/agent.sock").exists():
+            self.machine.run("systemctl", "restart", AGENT.replace(".socket", ".service"))
+
+    def record(self) -> None:
+        """Have each call noted on its way to the plugin."""
+        plugin = self.machine.path(PLUGIN)
+        plugin.unlink()
+        plugin.write_text(RECORDER)
+        plugin.chmod(0o755)
+
+    def recorded(self) -> list[str]:
+        """The calls so far: verb and namespace."""
+        return self.machine.path(CALLS).read_text().splitlines()
 
     def network(self, name: str, *, version: str = "1.0.0", **ipam: object) -> None:
         """Write a network list of one macvlan on the master, with addresses of the LAN."""
@@ -45,8 +65,3 @@ class Node:
         plugin = {"type": "cni-macvlan-py", "master": "eth0", "ipam": ipam}
         network: Json = {"cniVersion": version, "name": name, "plugins": [plugin]}
         self.machine.write(f"/etc/cni/net.d/50-{name}.conflist", json.dumps(network))
-
-    def log(self) -> str:
-        """What the plugin has logged."""
-        log = self.machine.path(LOG)
-        return log.read_text() if log.exists() else ""

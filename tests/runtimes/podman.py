@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tests.runtimes.node import Node
 
-# crun wants one version of cgroups, and the limits are those that root may have without CAP_SYS_RESOURCE.
+# Without cni_plugin_dirs the reference plugins' package comes first; crun wants one version of cgroups, and the limits are those that root may have without CAP_SYS_RESOURCE.
 CONFIGURATION = """
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
@@ -22,6 +22,7 @@ events_logger = "file"
 runtime = "runc"
 [network]
 network_backend = "cni"
+cni_plugin_dirs = ["/opt/cni/bin"]
 """
 
 
