@@ -87,8 +87,9 @@ setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests nee
 	if ! command -v gcc >/dev/null || ! command -v musl-gcc >/dev/null; then
 	    $(call apt_install,gcc libc6-dev musl-tools)
 	fi
-	if ! command -v podman >/dev/null || ! command -v runc >/dev/null || [ ! -x /bin/busybox ] || [ ! -x /lib/systemd/systemd ]; then
-	    $(call apt_install,podman runc busybox-static systemd)
+	if ! { command -v podman && command -v runc && command -v containerd && [ -x /lib/systemd/systemd ] &&
+	    dpkg-query --show busybox-static; } >/dev/null 2>&1; then
+	    $(call apt_install,podman runc containerd busybox-static systemd)
 	fi
 
 $(VENV)/test.stamp: requirements-test.txt $(VENV)/runtime.stamp

@@ -102,16 +102,22 @@ class Machine:
         self.path(inside).parent.mkdir(parents=True, exist_ok=True)
         self.path(inside).write_text(text)
 
-    def enter(self, directory: str | Path = "/root") -> list[str]:
-        """The command that runs its arguments inside, in a directory."""
-        return ["nsenter", f"--target={self.pid}", "--all", "--root", f"--wd={self.path(directory)}"]
-
-    def start(self, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    def start(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a program as root at a terminal would, to its end."""
         return subprocess.run(
-            [*self.enter(), *map(str, words)], env=ENVIRONMENT | variables, stdin=subprocess.DEVNULL,
+            [*self._enter("/root"), *map(str, words)], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=SECONDS, check=False,
         )  # fmt: skip
+
+    def spawn(self, *words: str | Path, directory: str | Path = "/root", **variables: str) -> subprocess.Popen[str]:
+        """Run a program beside us, with pipes to what it reads and from what it writes."""
+        return subprocess.Popen(
+            [*self._enter(directory), *map(str, words)], env=ENVIRONMENT | variables,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def _enter(self, directory: str | Path) -> list[str]:
+        return ["nsenter", f"--target={self.pid}", "--all", "--root", f"--wd={self.path(directory)}"]
 
     def run(self, *words: str | Path) -> str:
         """What a program that has to succeed writes on stdout."""

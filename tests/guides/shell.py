@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from typing import TYPE_CHECKING, Self
 
-from tests.machine import ENVIRONMENT
 from tests.namespaces import fresh_suffix
 
 if TYPE_CHECKING:
@@ -23,10 +21,7 @@ class Shell:
 
     def __init__(self, machine: Machine, directory: Path, **variables: str) -> None:
         self._marker = f"done-{fresh_suffix()}"
-        self._process = subprocess.Popen(
-            [*machine.enter(directory), "bash", "-euo", "pipefail"], env=ENVIRONMENT | variables,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+        self._process = machine.spawn("bash", "-euo", "pipefail", directory=directory, **variables)
 
     def __enter__(self) -> Self:
         return self

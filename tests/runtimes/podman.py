@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from tests.runtimes.node import Node
 
-# Without cni_plugin_dirs the reference plugins' package comes first; crun wants one version of cgroups, and the limits are those that root may have without CAP_SYS_RESOURCE.
+# The reference plugins' directory would come before ours. crun wants one version of cgroups; the limits are those that
+# root may set without CAP_SYS_RESOURCE.
 CONFIGURATION = """
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]

@@ -1,0 +1,104 @@
+"""containerd on a node of its own: containers by `ctr`, sandboxes of pods by CRI."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.namespaces import fresh_suffix
+from tests.runtimes.image import write_image
+from tests.runtimes.node import ROOTFS
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.runtime import Json
+    from tests.runtimes.cri import Cri
+    from tests.runtimes.node import Node
+
+SOCKET = "/run/containerd/containerd.sock"
+IMAGE = "localhost/pause:1"
+# The score of a process can be lowered with CAP_SYS_RESOURCE only.
+CONFIGURATION = f"""
+version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{IMAGE}"
+disable_apparmor = true
+restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+bin_dir = "/opt/cni/bin"
+conf_dir = "/etc/cni/net.d"
+"""
+
+
+class Containerd:
+    """The daemon, run by systemd with the unit of its package."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        node.machine.write("/etc/containerd/config.toml", CONFIGURATION)
+        node.machine.run("cp", "/usr/lib/cni/loopback", "/opt/cni/bin")
+        node.machine.run("systemctl", "start", "containerd")
+
+    def restart(self) -> None:
+        """Restart the daemon; its containers live on."""
+        self.node.machine.run("systemctl", "restart", "containerd")
+
+    def inside(self, container: str, *words: str, namespace: str = "default") -> str:
+        """What a program says that is run in a container."""
+        execute = ("ctr", "--namespace", namespace, "task", "exec", "--exec-id", fresh_suffix())
+        return self.node.machine.run(*execute, container, *words)
+
+    def address(self, container: str, **where: str) -> str:
+        """The address as the container sees it."""
+        shown = self.inside(container, "/bin/ip", "-4", "-o", "address", "show", "dev", "eth0", **where)
+        (address,) = re.findall(r"inet ([0-9.]+)/", shown)
+        return str(address)
+
+
+class Ctr(Containerd):
+    """Containers as a person makes them by `ctr run --cni`."""
+
+    def run(self, name: str) -> subprocess.Popen[str]:
+        """Start a container that sleeps; `ctr` waits for its end."""
+        ctr = ("ctr", "run", "--rm", "--cni", "--rootfs", ROOTFS, name, "/bin/sleep", "1000")
+        waiting = self.node.machine.spawn(*ctr)
+        self.node.machine.until(lambda: waiting.poll() is not None or self.runs(name), f"{name} runs")
+        return waiting
+
+    def runs(self, name: str) -> bool:
+        """Whether the container's process has been started."""
+        return re.search(rf"^{name} .*RUNNING", self.node.machine.run("ctr", "task", "ls"), re.MULTILINE) is not None
+
+    def kill(self, name: str) -> None:
+        """Kill the container's process."""
+        self.node.machine.run("ctr", "task", "kill", "--signal", "KILL", name)
+
+
+class Kubelet(Containerd):
+    """Sandboxes of pods as a kubelet has them made."""
+
+    def __init__(self, node: Node, cri: Cri) -> None:
+        super().__init__(node)
+        self._cri = cri
+        write_image(node.machine.path("/root/image.tar"), IMAGE)
+        node.machine.run("ctr", "--namespace", "k8s.io", "image", "import", "/root/image.tar")
+
+    def run(self, pod: str) -> str:
+        """Have a sandbox made; its id. Raises Refused."""
+        metadata: Json = {"name": pod, "uid": f"uid-{pod}", "namespace": "default"}
+        made = self._cri.call("RunPodSandbox", config={"metadata": metadata, "hostname": pod, "linux": {}})
+        return str(made["pod_sandbox_id"])
+
+    def reported(self, sandbox: str) -> str:
+        """The address that the runtime reports."""
+        status = self._cri.call("PodSandboxStatus", pod_sandbox_id=sandbox)["status"]
+        return str(status["network"]["ip"])
+
+    def stop(self, sandbox: str) -> None:
+        """Have it stopped."""
+        self._cri.call("StopPodSandbox", pod_sandbox_id=sandbox)
+
+    def remove(self, sandbox: str) -> None:
+        """Have it removed."""
+        self._cri.call("RemovePodSandbox", pod_sandbox_id=sandbox)

@@ -1,0 +1,73 @@
+"""`ctr run --cni` attaches containers to a network of ours, and gives up on them in its own ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lan import GATEWAY4
+from tests.runtimes.containerd import Ctr
+
+if TYPE_CHECKING:
+    from tests.runtimes.node import Node
+
+PING = ("/bin/ping", "-c", "1", "-w", "5")
+
+pytestmark = pytest.mark.parametrize("node", ["door", "agent"], indirect=True)
+
+
+@pytest.fixture
+def ctr(node: Node) -> Ctr:
+    node.network("lan")
+    node.record()
+    return Ctr(node)
+
+
+def test_containers_reach_each_other_and_the_lan(ctr: Ctr) -> None:
+    running = [ctr.run("first"), ctr.run("second")]
+    assert [ctr.address("first"), ctr.address("second")] == ["10.9.0.20", "10.9.0.21"]
+    for target in ("10.9.0.21", GATEWAY4):
+        ctr.inside("first", *PING, target)
+    ctr.node.lan.peer.run("ping", "-c", "1", "-w", "5", "10.9.0.20")
+    for name, waiting in zip(("first", "second"), running, strict=True):
+        ctr.kill(name)
+        waiting.communicate(timeout=30)
+    added, deleted = ctr.node.recorded()[:2], ctr.node.recorded()[2:]
+    assert all(call.startswith("ADD /proc/") for call in added)
+    assert deleted == ["DEL ", "DEL "], "the namespace has gone with the process"
+
+
+def test_message_of_a_failed_add_reaches_the_user(ctr: Ctr) -> None:
+    ctr.node.network("lan", rangeEnd="10.9.0.20")
+    running = ctr.run("first")
+    told, _ = ctr.run("second").communicate(timeout=30)
+    assert "no IP addresses available in range set: 10.9.0.20-10.9.0.20" in told
+    ctr.node.machine.run("ctr", "task", "delete", "--force", "second")
+    ctr.kill("first")
+    running.communicate(timeout=30)
+
+
+def test_container_loses_its_network_when_ctr_gives_it_up(ctr: Ctr) -> None:
+    """A restart of the daemon ends ctr, which calls DEL without a namespace although the container lives."""
+    running = ctr.run("first")
+    ctr.restart()
+    told, _ = running.communicate(timeout=30)
+    assert "transport is closing" in told
+    assert ctr.node.recorded()[1:] == ["DEL "]
+    assert ctr.runs("first")
+    assert "eth0" not in ctr.inside("first", "/bin/ip", "link")
+    ctr.kill("first")
+
+
+def test_id_that_is_used_again_replaces_what_ctr_forgot(ctr: Ctr) -> None:
+    """In version 1.6 it calls no DEL for a container that was started with --detach."""
+    ctr.node.network("lan", rangeEnd="10.9.0.20")
+    ctr.node.machine.run("ctr", "run", "--detach", "--cni", "--rootfs", "/root/rootfs", "first", "/bin/sleep", "1000")
+    ctr.node.machine.run("ctr", "task", "delete", "--force", "first")
+    ctr.node.machine.run("ctr", "container", "delete", "first")
+    assert len(ctr.node.recorded()) == 1
+    running = ctr.run("first")
+    assert ctr.address("first") == "10.9.0.20"
+    ctr.kill("first")
+    running.communicate(timeout=30)
