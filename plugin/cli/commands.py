@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
+    "leases": "show who has which address, and how many are free; release some by hand",
+    "gc": "remove what is left of containers that are gone",
     "demo": "attach two containers to one master, on real interfaces in throw-away namespaces",
     "agent": "serve the calls of this node from one process",
     "ping": "ask the agent whether it takes calls",

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+Step = TypeVar("Step")
+FULL_ID: Final = re.compile("[0-9a-f]{64}")
 
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON document to stdout, for programs."
@@ -34,3 +39,41 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     for row in rows:
         drawn.add_row(*map(Text, row))  # Text: brackets in a name are no markup
     console.print(drawn)
+
+
+def note(text: str) -> None:
+    """Write what is no part of the answer."""
+    click.echo(text, err=True)
+
+
+def confirm(question: str) -> bool:
+    """Ask, and tell whether the answer was yes; no answer is none."""
+    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        click.echo(err=True)
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def progress(steps: Sequence[Step], what: str) -> Iterable[Step]:
+    """Go through the steps, with a bar on a terminal."""
+    from rich.console import Console  # noqa: PLC0415 - see table
+    from rich.progress import track  # noqa: PLC0415 - see table
+
+    console = Console(stderr=True)
+    return track(steps, what, console=console, transient=True, disable=not console.is_terminal)
+
+
+def local_time(since: float) -> str:
+    """Seconds since the epoch as people of this place read them."""
+    return datetime.fromtimestamp(since).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def utc_time(since: float) -> str:
+    """Seconds since the epoch as RFC 3339 has them."""
+    return datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def short(container_id: str) -> str:
+    """A container's id as the tools of runtimes show it."""
+    return container_id[:12] if FULL_ID.fullmatch(container_id) else container_id

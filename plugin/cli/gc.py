@@ -1,0 +1,80 @@
+"""``gc``: remove what is left of containers that are gone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from conf.document import Document, decode_object
+from conf.request import VALID_ATTACHMENTS, read_valid_attachments
+from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
+from plugin.cli.networks import read_text
+from plugin.cli.output import json_option
+from plugin.cli.removal import Plan, Removal, carry_out
+from plugin.cli.survey import survey
+
+if TYPE_CHECKING:
+    from plugin.cli.inventory import Holding
+
+Valid = frozenset[tuple[str, str]]
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--network", default="", help="Only what belongs to this network.")
+@click.option(
+    "--valid", "valid_file", metavar="FILE", help="The attachments that are to stay, as GC gets them; - for stdin."
+)
+@conf_dir_option
+@data_dir_option
+@cni_path_option
+@json_option
+def command(  # noqa: PLR0913 - one for each option
+    *, dry_run: bool, yes: bool, network: str, valid_file: str | None, conf_dir: str, data_dirs: tuple[str, ...],
+    cni_path: str, as_json: bool,
+) -> int:  # fmt: skip
+    """Remove what is left of containers that are gone: interfaces, addresses, records.
+
+    Without --valid the node itself tells: gone is what an earlier boot left, and whose namespace is not there any
+    more. With --valid everything of one network goes that is not listed: a GC configuration, or its list alone as in
+    [{"containerID": "...", "ifname": "eth0"}], with --network.
+
+    It shows the plan and asks before it begins. The plugin may be in use: what is attached anew meanwhile stays.
+    """
+    node = this_node()
+    network, valid = _read_valid(valid_file, network)
+    seen = survey(node, conf_dir, data_dirs)
+    holdings = [each for each in seen.holdings if network in {"", each.owner.network}]
+    steps = [Removal(each, why) for each in holdings if (why := _why(each, valid))]
+    plan = Plan(steps, node, cni_path, seen.plugins)
+    return carry_out(plan, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def _why(holding: Holding, valid: Valid | None) -> str:
+    """The reason to remove it, "" for none."""
+    if valid is None:
+        return holding.fate.value if holding.fate.stale else ""
+    owner = holding.owner
+    # The older form of host-local's files names no interface.
+    listed = {(container, ifname if owner.ifname else "") for container, ifname in valid}
+    return "" if (owner.container_id, owner.ifname) in listed else "not valid"
+
+
+def _read_valid(file: str | None, network: str) -> tuple[str, Valid | None]:
+    """The network that a list is about, and the list; None where there is none. Raises UsageError or CniError."""
+    if file is None:
+        return network, None
+    text = sys.stdin.read() if file == "-" else read_text(file)
+    if text.lstrip().startswith("["):
+        text = f'{{"{VALID_ATTACHMENTS}": {text}}}'
+    values = decode_object(text.encode())
+    stated = values.get("name", network)
+    if not stated or (network and stated != network):
+        raise click.UsageError(f"--valid has to be about one network: its name is {stated!r}, --network {network!r}")
+    valid = read_valid_attachments(Document(b"", values, "", stated))
+    if valid is None:
+        raise click.UsageError(f'{file} has no "{VALID_ATTACHMENTS}"')
+    return stated, valid
