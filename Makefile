@@ -80,7 +80,7 @@ network-tools:
 	fi
 
 .PHONY: setup-test
-setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests need as well: packages, the reference plugins
+setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp ## Install what the tests need as well: packages, the reference plugins
 	@if [ ! -x /usr/lib/cni/macvlan ]; then
 	    $(call apt_install,containernetworking-plugins)
 	fi
@@ -92,10 +92,15 @@ setup-test: setup network-tools $(VENV)/test.stamp ## Install what the tests nee
 	    $(call apt_install,podman runc containerd busybox-static systemd)
 	fi
 
-$(VENV)/test.stamp: requirements-test.txt $(VENV)/runtime.stamp
-	@echo "installing the test packages into $(VENV)"
-	$(PIP_INSTALL) --requirement requirements-test.txt
+$(VENV)/%.stamp: requirements-%.txt $(VENV)/runtime.stamp
+	@echo "installing the packages of $< into $(VENV)"
+	$(PIP_INSTALL) --requirement $<
 	touch $@
+
+.PHONY: docs
+docs: $(VENV)/docs.stamp ## Make a web site of docs/ in build/docs, and check every link within it
+	@$(VENV_PYTHON) -m sphinx -W --keep-going -n -q -b html docs build/docs
+	echo "open build/docs/index.html"
 
 .PHONY: demo
 demo: root setup network-tools ## Run the main job on real interfaces in throw-away namespaces (root)
