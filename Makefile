@@ -162,5 +162,5 @@ lock: ## Resolve requirements*.txt anew, newest versions with their hashes (need
 
 .PHONY: clean
 clean: ## Remove .venv, caches and coverage data
-	@rm -rf $(VENV) .python .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) .python build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
