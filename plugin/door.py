@@ -1,10 +1,11 @@
 """What a process of ours is for: one call of a runtime, served by the agent or else here, or a person's command."""
 
-import os
 import posix
 import sys
 
 from plugin.agent import client
+
+CALLED_AS = b"CNI_MACVLAN_CALLED_AS"
 
 
 def main() -> int:
@@ -18,24 +19,21 @@ def main() -> int:
 
 def _serve_call() -> int:
     answer = _reserve_stdout()
-    executable = _called_as()
+    # The launcher hands it over, because a script loses argv[0]. It is this call's alone: another plugin that we
+    # execute, which may be ourselves by another name, must not see it.
+    executable = posix.environ.pop(CALLED_AS, b"") or sys.argv[0].encode("utf-8", "surrogateescape")
+    posix.unsetenv(CALLED_AS)
     try:
         status = client.ask(posix.environ, executable, answer)
     except client.AgentFailure as failure:
         return _refuse(str(failure), answer)
     if status is not None:
         return status
-    from plugin.main import serve  # noqa: PLC0415 - only a call without agent needs more modules
+    import os  # noqa: PLC0415 - only a call without agent needs more modules
+
+    from plugin.main import serve  # noqa: PLC0415 - as above
 
     return serve(os.fsdecode(executable), answer)
-
-
-def _called_as() -> bytes:
-    """The path that the runtime called us by; the launcher hands it over, because a script loses argv[0].
-
-    It is this call's alone: another plugin that we execute, which may be ourselves by another name, must not see it.
-    """
-    return os.fsencode(os.environ.pop("CNI_MACVLAN_CALLED_AS", "") or sys.argv[0])
 
 
 def _refuse(reason: str, answer: int) -> int:
@@ -60,6 +58,6 @@ def _reserve_stdout() -> int:
             posix.open("/dev/null", posix.O_RDONLY)  # the lowest free number; writing to it fails, as to a closed one
     if sys.stderr is None:
         sys.stderr = open("/dev/null", "w")  # noqa: SIM115 - stays open; Python gives it None where 2 was closed
-    answer = os.dup(1)
+    answer = posix.dup(1)
     posix.dup2(2, 1)
     return answer
