@@ -39,8 +39,8 @@ class Node:
 
     @property
     def boot_id(self) -> str:
-        """The kernel's name for the time since it started; no clock can change it."""
-        return _boot_id()
+        """As ``boot_id`` says."""
+        return boot_id()
 
     @cached_property
     def store(self) -> SqliteStore:
@@ -75,7 +75,8 @@ class Node:
 
 
 @cache
-def _boot_id() -> str:
+def boot_id() -> str:
+    """The kernel's name for the time since it started; no clock can change it."""
     return BOOT_ID.read_text().strip()
 
 

@@ -33,12 +33,13 @@ class Lan:
         wire: the switch.
         peer: the neighbour that owns the gateway's addresses.
         network: a network name that no other test uses.
+        namespaces: all of them.
     """
 
     def __init__(self) -> None:
         self.suffix = fresh_suffix()
         self.network = f"net-{self.suffix}"
-        self._namespaces: list[Namespace] = []
+        self.namespaces: list[Namespace] = []
         self.leaks: list[str] = []
         try:
             self._build()
@@ -56,7 +57,7 @@ class Lan:
 
     def _namespace(self, role: str, *, dad: bool = False) -> Namespace:
         made = Namespace(role, dad=dad)
-        self._namespaces.append(made)
+        self.namespaces.append(made)
         return made
 
     def _plug(self, where: Namespace, port: str, *addresses: str) -> None:
@@ -70,7 +71,7 @@ class Lan:
     def neighbour(self, *addresses: str) -> Namespace:
         """Another host on the switch, with ``eth0``."""
         host = self._namespace("host")
-        self._plug(host, f"p{len(self._namespaces)}", *addresses)
+        self._plug(host, f"p{len(self.namespaces)}", *addresses)
         return host
 
     def container(self, *, dad: bool = False) -> Namespace:
@@ -87,7 +88,7 @@ class Lan:
 
     def close(self) -> None:
         """Remove everything; processes that were still inside are noted in ``leaks``."""
-        for namespace in reversed(self._namespaces):
+        for namespace in reversed(self.namespaces):
             self.leaks += [f"process {pid} in {namespace.name}" for pid in namespace.remove()]
             if namespace.path.exists():
                 self.leaks.append(f"namespace {namespace.name}")

@@ -57,7 +57,7 @@ IMPORTS = {
     ),
     "one starter of processes": Law(
         "*", ("subprocess", "multiprocessing", "pty"), "a call starts a process for one reason: another's IPAM plugin",
-        ("ipam/execution.py", "plugin/cli/*"),
+        ("ipam/execution.py", "plugin/cli/*", "plugin/doctor/installation.py"),
     ),
     "one caller of the C library": Law(
         "*", ("ctypes",), "what a thread may do to itself is dangerous enough in one file", ("plugin/link/netns.py",)
@@ -77,6 +77,14 @@ IMPORTS = {
     "people's commands stay away": Law(
         "*", ("argparse", "plugin.cli"), "a call must not pay for what only people use",
         ("plugin/cli/*", "plugin/door.py", "plugin/agent/*"),
+    ),
+    "a call looks at nothing but what it is for": Law(
+        "*", ("plugin.survey", "plugin.doctor", "ipam.store.view"), "who looks at the whole node has time",
+        ("plugin/cli/*", "plugin/doctor/*", "plugin/survey/*"),
+    ),
+    "looking changes nothing": Law(
+        "plugin/survey/*", ("plugin.link.messages", "plugin.link.sysctl", "plugin.link.addressing", "subprocess"),
+        "doctor and show promise it",
     ),
 }  # fmt: skip
 
@@ -185,7 +193,8 @@ def test_rooms_hold_only_what_they_should() -> None:
     """The store's package is the only one below ipam; a new room is a decision (docs/decisions)."""
     packages = {str(Path(module).parent) for module in MODULES}
     assert packages == {
-        "conf", "ipam", "ipam/store", "plugin", "plugin/agent", "plugin/cli", "plugin/link", "plugin/verbs",
+        "conf", "ipam", "ipam/store", "plugin", "plugin/agent", "plugin/cli", "plugin/doctor", "plugin/link",
+        "plugin/survey", "plugin/verbs",
     }  # fmt: skip
 
 

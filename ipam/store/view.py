@@ -40,6 +40,12 @@ class SqliteView(SqliteStore):
                 for known, rows in groupby(connection.execute(HOLDINGS), lambda row: row[:-1])
             ]
 
+    def damage(self) -> str:
+        """What SQLite finds wrong when it reads all of it, "" for nothing. Raises StoreFailure or StoreTooNew."""
+        with self._exclusive() as connection:
+            found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
+        return "" if found == ["ok"] else ", ".join(found)
+
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
         try:
@@ -52,7 +58,8 @@ class SqliteView(SqliteStore):
     def _connection(self) -> Connection:
         status = self._look()
         if status and status.st_size:
-            connection = self._connect(mode="ro")
+            # Without a log SQLite would make one to read, and remove it: to it that is no change.
+            connection = self._connect("ro" if os.path.exists(f"{self._path}-wal") else "ro&immutable=1")
             if self._is_complete(connection):
                 return connection
             connection.close()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import tomllib
 
 import click
 
 from conf.versions import SUPPORTED
 from plugin.cli import PROGRAM
 from plugin.cli.output import document, json_option
-
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from plugin.survey.release import HOME, version_of
 
 
 @click.command()
@@ -37,10 +34,8 @@ def command(*, as_json: bool) -> int:
 
 def _found() -> dict[str, str | list[str]]:
     """Raise OSError where the tree is incomplete."""
-    with open(os.path.join(HOME, "pyproject.toml"), "rb") as file:
-        version = tomllib.load(file)["project"]["version"]
     return {
-        "version": version,
+        "version": version_of(HOME),
         "cniVersions": list(SUPPORTED),
         "directory": HOME,
         "python": platform.python_version(),

@@ -15,7 +15,7 @@ MODE_NAMES = {number: name for name, number in rtnl.MACVLAN_MODES.items()}
 
 @dataclass(frozen=True)
 class Link:
-    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex, maybe one of another namespace.
+    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex, ``abroad`` if it is of another namespace.
 
     ``port_of`` is the ifindex of the bridge, bond or the like that the device is a port of, 0 for none, and
     ``port_kind`` that one's kind; ``mode`` is a macvlan's mode; ``carrier`` tells whether frames can leave.
@@ -30,6 +30,7 @@ class Link:
     carrier: bool
     ethernet: bool
     parent: int
+    abroad: bool
     port_of: int
     port_kind: str
     alias: str
@@ -90,6 +91,7 @@ def read_link(message: bytes) -> Link:
         carrier=bool(flags & rtnl.IFF_LOWER_UP),
         ethernet=kind_of_hardware == rtnl.ARPHRD_ETHER,
         parent=_number(attributes.get(rtnl.IFLA_LINK)),
+        abroad=rtnl.IFLA_LINK_NETNSID in attributes,
         port_of=_number(attributes.get(rtnl.IFLA_MASTER)),
         port_kind=read_text(info.get(rtnl.IFLA_INFO_SLAVE_KIND)),
         alias=read_text(attributes.get(rtnl.IFLA_IFALIAS)),

@@ -25,6 +25,7 @@ KIND = "macvlan"
 PARENT_KINDS = {"macvlan", "macvtap"}  # the kernel puts a child of these on their own parent
 MAX_CANDIDATES = 12
 MAX_ALIAS = rtnl.MAX_IFALIAS
+TEMPORARY_PREFIX = "cmv"
 
 
 def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
@@ -86,7 +87,7 @@ def find(container: Netlink, container_id: str, ifname: str) -> Link | None:
 
 def temporary_name(container_id: str, ifname: str) -> str:
     """The name that a child has for a moment where the kernel compares names in the wrong namespace."""
-    return "cmv" + hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=5).hexdigest()
+    return TEMPORARY_PREFIX + hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=5).hexdigest()
 
 
 def delete(container: Netlink, index: int) -> None:

@@ -113,6 +113,17 @@ def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
     return _encode(ifinfmsg, rtnl.RTM_NEWLINK, rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL, {}, attributes)
 
 
+def create_device(kind: str, name: str) -> Message:
+    """A device for which a kind is enough: a bridge, or a veth pair of which the kernel names the other end."""
+    info = _attribute(rtnl.IFLA_INFO_KIND, kind.encode())
+    return _message(
+        rtnl.RTM_NEWLINK,
+        rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL,
+        rtnl.IFINFOMSG.pack(0, 0, 0, 0, 0),
+        _attribute(rtnl.IFLA_IFNAME, name.encode() + b"\0") + _attribute(rtnl.IFLA_LINKINFO, info),
+    )
+
+
 @_remembered
 def rename_link(index: int, name: str) -> Message:
     """Give a device that is down another name."""

@@ -110,6 +110,24 @@ def own_identity() -> str:
     return f"{status.st_dev}:{status.st_ino}"
 
 
+@contextmanager
+def throw_away() -> Iterator[Namespace]:
+    """A new namespace without a name, for a try: with the block's end it is gone, and all that was made in it."""
+    home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _unshare(CLONE_NEWNET)
+        try:
+            made = Namespace("a throw-away namespace", os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+        finally:
+            _setns(home)
+    finally:
+        os.close(home)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 class NoWayHome(Exception):
     """A thread could not return to its own namespaces: it must serve nobody any more."""
 
@@ -135,7 +153,8 @@ class Home:
         try:
             try:
                 if abroad:
-                    _unshare_file_system()
+                    # Without working directory and root of its own a thread may not change mount namespaces.
+                    _unshare(CLONE_FS)
                     _setns(mount, CLONE_NEWNS)
                 _setns(network)
             except OSError as error:
@@ -150,11 +169,24 @@ class Home:
                 raise NoWayHome(str(error)) from error
 
 
-def _unshare_file_system() -> None:
-    """Give the thread a working directory and root of its own, without which it may not change mount namespaces."""
+def visit_mount_namespace() -> None:
+    """Leave the mount namespace and come back, as a thread of an agent does; for a thread that ends afterwards.
+
+    Raises OSError where this cannot be done.
+    """
+    home = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _unshare(CLONE_FS)
+        _unshare(CLONE_NEWNS)
+        _setns(home, CLONE_NEWNS)
+    finally:
+        os.close(home)
+
+
+def _unshare(kind: int) -> None:
     if hasattr(os, "unshare"):  # Python 3.12
-        os.unshare(CLONE_FS)
-    elif _libc().unshare(CLONE_FS) < 0:
+        os.unshare(kind)
+    elif _libc().unshare(kind) < 0:
         _raise_errno()
 
 

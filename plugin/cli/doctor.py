@@ -1,0 +1,89 @@
+"""``doctor``: everything that is known to go wrong on a node, looked for at once."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections import Counter
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+import click
+
+from plugin.cli.output import document, json_option
+from plugin.doctor.examination import CHECKS, examine
+from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding
+from plugin.doctor.patient import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COLOURS = {ERROR: "red", WARNING: "yellow", NOTICE: "cyan"}
+WIDTH = 100
+MEANINGS = {
+    "conf_dir": "Directory of the network configurations.",
+    "bin_dir": "Directories of the plugins, with colons between them.",
+    "app_dir": "Directory that make install puts releases into.",
+    "settings": "The node's settings file.",
+    "socket": "The agent's socket.",
+    "data_dir": "Directory of host-local's leases.",
+    "units": "Directories of systemd's units, with colons between them.",
+    "sysfs": "Where sysfs is mounted.",
+}
+VARIABLES = {"settings": "CNI_MACVLAN_SETTINGS", "socket": "CNI_MACVLAN_AGENT_SOCKET"}
+
+
+def _place_options(command: Callable[..., int]) -> Callable[..., int]:
+    """An option for each of the places."""
+    for field in reversed(fields(Places)):
+        command = click.option(
+            f"--{field.name.replace('_', '-')}",
+            type=click.Path(),
+            default=field.default,
+            envvar=VARIABLES.get(field.name),
+            show_default=True,
+            help=MEANINGS[field.name],
+        )(command)
+    return command
+
+
+@click.command(epilog="docs/troubleshooting.md tells more of each check.")
+@json_option
+@click.option("--only", multiple=True, metavar="CHECK", type=click.Choice(list(CHECKS)), help="Run this check alone.")
+@click.option("--skip", multiple=True, metavar="CHECK", type=click.Choice(list(CHECKS)), help="Leave this check out.")
+@_place_options
+def command(*, as_json: bool, only: tuple[str, ...], skip: tuple[str, ...], **places: str) -> int:
+    """Look for everything that is known to go wrong on a node, and tell the cure.
+
+    Nothing is changed. Exit status 1 if an error was found; warnings and notices leave it at 0.
+    """
+    if os.geteuid():
+        raise click.ClickException("needs root, to look into namespaces and leases; run it by sudo")
+    chosen = [name for name in only or CHECKS if name not in skip]
+    found = list(examine(Places(**places), chosen))
+    if as_json:
+        document({"checks": chosen, "findings": [{"check": name, **asdict(finding)} for name, finding in found]})
+    else:
+        for name, finding in found:
+            _tell(name, finding)
+        click.echo(_summary(len(chosen), [finding for _, finding in found]))
+    return int(any(finding.severity == ERROR for _, finding in found))
+
+
+def _tell(name: str, finding: Finding) -> None:
+    severity = click.style(finding.severity.upper(), fg=COLOURS[finding.severity], bold=True)
+    click.echo(f"{severity} {finding.subject}  {click.style(f'[{name}]', dim=True)}")
+    click.echo(_indented(finding.found))
+    click.echo(_indented(finding.cure, "cure: ") + "\n")
+
+
+def _indented(text: str, first: str = "") -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent=f"  {first}", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _summary(checks: int, findings: list[Finding]) -> str:
+    counts = Counter(finding.severity for finding in findings)
+    told = [f"{counts[severity]} {severity}{'s' * (counts[severity] > 1)}" for severity in COLOURS if counts[severity]]
+    return f"{checks} checks: {', '.join(told) or 'all is well'}."

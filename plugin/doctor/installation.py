@@ -1,0 +1,124 @@
+"""Checks of what is installed: our packages, the executables in the CNI directory, and whether they work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from conf.addresses import BUILT_IN
+from conf.errors import InvalidNetworkConfig
+from plugin.doctor.finding import ERROR, WARNING, Finding
+from plugin.doctor.patient import PROGRAM, ROLES, home_of
+from plugin.survey.release import HOME, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from plugin.doctor.patient import Patient
+
+PINNED = re.compile(r"^([\w.-]+)==([^ ]+) \\?$", re.MULTILINE)
+"""A line of requirements.txt that holds for every system."""
+REFUSED = {"cniVersion": "1.1.0", "name": "doctor", "type": PROGRAM, "mode": "doctor"}
+"""What makes a call load all that it may need, and refuse the mode before it does anything."""
+SECONDS = 30
+
+
+def packages(patient: Patient) -> Iterator[Finding]:
+    """Whether the packages are those that this version was tested with."""
+    del patient
+    with open(os.path.join(HOME, "requirements.txt"), encoding="utf-8") as file:
+        wanted = PINNED.findall(file.read())
+    for name, pinned in wanted:
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            found = "not installed"
+        if found != pinned:
+            yield Finding(
+                WARNING, f"Python package {name}", f"{found}, and this version needs {pinned}", "run make install again"
+            )
+
+
+def installed(patient: Patient) -> Iterator[Finding]:
+    """Whether every plugin that is needed is there and can be executed."""
+    for name, why in _needed(patient).items():
+        path = patient.executable(name)
+        if os.path.isfile(path) and not os.access(path, os.X_OK):
+            yield Finding(ERROR, path, "it cannot be executed", f"chmod 755 {os.path.realpath(path)}")
+        elif not os.path.lexists(path):  # a link that leads nowhere has a check of its own
+            ours = f" LINKS={name}" if name in ROLES[1:] else ""
+            cure = f"make install CNI_BIN_DIR={os.path.dirname(path)}{ours}"
+            yield Finding(ERROR, path, why, cure if name in ROLES else f"install the package that has {name}")
+
+
+def links(patient: Patient) -> Iterator[Finding]:
+    """Whether each of our names leads to an executable."""
+    for name in ROLES:
+        path = patient.executable(name)
+        if os.path.islink(path) and not os.path.exists(path):
+            yield Finding(
+                ERROR, path, f"it leads to {os.readlink(path)}, which is not there", "make install, or remove the link"
+            )
+
+
+def works(patient: Patient) -> Iterator[Finding]:
+    """Whether what is installed under our names can load all that it needs."""
+    for path in _ours(patient):
+        if os.access(path, os.X_OK) and (trouble := _trouble(path)):
+            yield Finding(ERROR, path, f"it does not work: {trouble}", "run make install again")
+
+
+def releases(patient: Patient) -> Iterator[Finding]:
+    """Whether runtimes execute the release that was installed last."""
+    current = home_of(os.path.join(patient.places.app_dir, "current", PROGRAM))
+    for path in _ours(patient):
+        home = home_of(path)
+        if current and home != current:
+            yield Finding(
+                WARNING,
+                path,
+                f"it is version {version_of(home)} in {home}; installed last was {version_of(current)} in {current}",
+                "make install with the LINKS that you want",
+            )
+
+
+def _ours(patient: Patient) -> list[str]:
+    """The executables in the CNI directory that are this plugin, in whatever version."""
+    paths = map(patient.executable, ROLES)
+    return [path for path in paths if home_of(path)]
+
+
+def _needed(patient: Patient) -> dict[str, str]:
+    """Names of plugins, and why each has to be there."""
+    needed = {PROGRAM: "the plugin is not installed where runtimes look"}
+    for told in patient.our_chains:
+        needed.setdefault(told.type, f'there is no such plugin, and network "{told.network}" ({told.file}) names it')
+        if told.ipam_type not in BUILT_IN or not patient.is_ours(told):  # else it is served without an executable
+            why = f'there is no such IPAM plugin, and network "{told.network}" ({told.file}) names it'
+            needed.setdefault(told.ipam_type, why)
+    return {name: why for name, why in needed.items() if name}
+
+
+def _trouble(executable: str) -> str:
+    """Have it serve a call that it has to refuse; what is wrong if it does not, "" if all is well."""
+    variables = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "CNI_COMMAND": "STATUS",
+        "CNI_MACVLAN_SETTINGS": os.devnull,
+        "CNI_MACVLAN_AGENT_SOCKET": "",
+    }
+    try:
+        done = subprocess.run(  # noqa: S603 - the plugin
+            [executable], env=variables, input=json.dumps(REFUSED), capture_output=True, text=True, timeout=SECONDS,
+            check=False,
+        )  # fmt: skip
+        answer = json.loads(done.stdout or "{}")
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        return str(error)
+    if answer.get("code") == InvalidNetworkConfig.code:
+        return ""
+    return str(answer.get("msg") or done.stderr.strip() or f"exit status {done.returncode} without an answer")

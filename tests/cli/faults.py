@@ -1,0 +1,357 @@
+"""Faults of a node, each a way to plant it and what ``doctor`` has to say of it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from plugin.link.macvlan import temporary_name
+from tests.runtime import DOOR, REPOSITORY, ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.cli.sickroom import Sickroom
+    from tests.namespaces import Namespace
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How to make a node ill; the check that finds it, and words of what is found and of the cure."""
+
+    plant: Callable[[Sickroom], object]
+    check: str
+    found: str
+    cure: str
+    severity: str = "error"
+
+
+def conf(**keys: object) -> Callable[[Sickroom], object]:
+    """Another configuration of our plugin."""
+    return lambda room: room.write("50-lan.conflist", plugins=[room.plugin(**keys)])
+
+
+def ranges(**keys: object) -> dict[str, object]:
+    return {"type": DOOR.name, "ranges": [[{"subnet": "10.9.0.0/24", **keys}]]}
+
+
+def attached(room: Sickroom) -> Namespace:
+    """A container on the network."""
+    container = room.lan.container()
+    room.runtime.add(room.config(), container, plugin=DOOR.name).expect()
+    return container
+
+
+def age(room: Sickroom) -> None:
+    """All calls were long ago."""
+    with closing(sqlite3.connect(room.runtime.state_dir / "leases.db")) as database:
+        database.execute("UPDATE attachment SET created = created - 1000")
+        database.commit()
+
+
+def settings(text: str) -> Callable[[Sickroom], object]:
+    return lambda room: room.places["settings"].write_text(text)
+
+
+def node(*commands: str) -> Callable[[Sickroom], object]:
+    return lambda room: room.lan.node.batch(*commands)
+
+
+def bridge_port(room: Sickroom) -> None:
+    room.lan.node.batch("link add br7 type bridge", "link set eth0 master br7")
+
+
+def without_ipv6(room: Sickroom) -> None:
+    conf(ipam=ranges() | {"ranges": [[{"subnet": "fd00:9::/64"}]]})(room)
+    room.before = "mount -t tmpfs tmpfs /proc/sys/net"
+
+
+def filtered_bridge(room: Sickroom) -> None:
+    """As with the module br_netfilter."""
+    room.lan.node.batch("link add br7 type bridge", "link set br7 up")
+    conf(master="br7")(room)
+    room.before = (
+        "mount -t tmpfs tmpfs /proc/sys/net; mkdir /proc/sys/net/bridge; "
+        "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables"
+    )
+
+
+def dangling(room: Sickroom) -> None:
+    link = room.places["bin-dir"] / "host-local"
+    link.unlink()
+    link.symlink_to("/opt/nowhere/current/entry")
+
+
+def replaced(room: Sickroom, make: Callable[[Path], object]) -> None:
+    """Put something else where runtimes look for the plugin."""
+    path = room.places["bin-dir"] / DOOR.name
+    path.unlink()
+    make(path)
+
+
+def release(room: Sickroom, name: str, *, complete: bool = True) -> Path:
+    """A release of the plugin in the application directory, with or without its packages."""
+    home = room.places["app-dir"] / "releases" / name
+    home.mkdir(parents=True)
+    for part in ("conf", "ipam", "plugin"):
+        (home / part).symlink_to(REPOSITORY / part)
+    if complete:
+        (home / ".venv").symlink_to(REPOSITORY / ".venv")
+    shutil.copy(DOOR, home)
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    (home / "pyproject.toml").write_text(project.replace('version = "', f'version = "{name}+', 1))
+    return home
+
+
+def broken_packages(room: Sickroom) -> None:
+    home = release(room, "9.9", complete=False)
+    (home / "site-packages").mkdir()
+    replaced(room, lambda path: path.symlink_to(home / DOOR.name))
+
+
+def old_release(room: Sickroom) -> None:
+    old, new = release(room, "1.0"), release(room, "2.0")
+    (room.places["app-dir"] / "current").symlink_to(new)
+    for role in ROLES:
+        (room.places["bin-dir"] / role).unlink()
+    replaced(room, lambda path: path.symlink_to(old / DOOR.name))
+
+
+def hypervisor(driver: str, product: str) -> Callable[[Sickroom], None]:
+    """Sysfs as it looks on such a machine."""
+
+    def plant(room: Sickroom) -> None:
+        sysfs = room.places["sysfs"]
+        (sysfs / "drivers" / driver).mkdir(parents=True)
+        (sysfs / "class/net/eth0/device").mkdir(parents=True)
+        (sysfs / "class/net/eth0/device/driver").symlink_to(sysfs / "drivers" / driver)
+        (sysfs / "class/dmi/id").mkdir(parents=True)
+        (sysfs / "class/dmi/id/product_name").write_text(f"{product}\n")
+
+    return plant
+
+
+def stale_socket(room: Sickroom) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(room.places["socket"]))
+    room.places["socket"].chmod(0o600)
+
+
+def open_socket(room: Sickroom) -> None:
+    stale_socket(room)
+    room.places["socket"].chmod(0o666)
+
+
+def auto_and_unit(room: Sickroom) -> None:
+    (room.places["units"] / "cni-macvlan-py-agent.socket").write_text("[Socket]\n")
+    with room.places["settings"].open("a") as file:
+        file.write('agent = "auto"\n')
+
+
+def pragma(statement: str) -> Callable[[Sickroom], object]:
+    """A lease database that was changed by such a statement."""
+
+    def plant(room: Sickroom) -> None:
+        attached(room)
+        with closing(sqlite3.connect(room.runtime.state_dir / "leases.db")) as database:
+            database.execute(statement)
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    return plant
+
+
+def damage(room: Sickroom) -> None:
+    pragma("UPDATE attachment SET created = 0")(room)
+    database = room.runtime.state_dir / "leases.db"
+    content = bytearray(database.read_bytes())
+    content[4096 * 3 : 4096 * 4] = b"\xa5" * 4096
+    database.write_bytes(content)
+
+
+def mounted(options: str, fill: str = "") -> Callable[[Sickroom], None]:
+    """A state directory on such a file system, which only doctor's mount namespace has."""
+
+    def plant(room: Sickroom) -> None:
+        state = room.runtime.state_dir
+        state.mkdir(mode=0o700)
+        room.before = f"mount -t tmpfs -o {options},mode=700 tmpfs {state}; {fill.format(state=state)}"
+
+    return plant
+
+
+def loose(room: Sickroom) -> None:
+    attached(room)
+    (room.runtime.state_dir / "leases.db").chmod(0o644)
+
+
+def earlier_boot(room: Sickroom) -> None:
+    pragma("UPDATE attachment SET boot_id = 'earlier'")(room)
+
+
+def killed_container(room: Sickroom) -> None:
+    attached(room).remove()
+
+
+def lost_record(room: Sickroom) -> None:
+    attached(room)
+    shutil.rmtree(room.runtime.state_dir)
+
+
+def removed_link(room: Sickroom) -> None:
+    attached(room).batch("link delete net1")
+    age(room)
+
+
+def killed_add(room: Sickroom) -> None:
+    attached(room).run("ip", "link", "set", "net1", "alias", "")
+    age(room)
+
+
+def killed_before_rename(room: Sickroom) -> None:
+    container = room.lan.container()
+    name = temporary_name("c1", "net1")
+    room.lan.node.batch(f"link add link eth0 name {name} netns {container.name} type macvlan mode bridge")
+
+
+def nearly_exhausted(room: Sickroom) -> None:
+    conf(ipam=ranges(rangeStart="10.9.0.10", rangeEnd="10.9.0.11"))(room)
+    config = room.config(ipam=ranges(rangeStart="10.9.0.10", rangeEnd="10.9.0.11"))
+    for _ in range(2):
+        room.runtime.add(config, room.lan.container(), plugin=DOOR.name).expect()
+
+
+def foreign_leases(room: Sickroom) -> None:
+    directory = room.places["data-dir"] / "docker-lan"
+    directory.mkdir()
+    (directory / "10.9.0.12").write_text("c9\r\neth0")
+
+
+FAULTS = {
+    "no right to make namespaces": Fault(
+        lambda room: setattr(room, "capabilities", "-sys_admin"), "kernel-namespaces", "no network namespace", "as root"
+    ),
+    "no right to make interfaces": Fault(
+        lambda room: setattr(room, "capabilities", "-net_admin"), "kernel-macvlan", "no macvlan", "CAP_NET_ADMIN"
+    ),
+    "read-only /proc/sys": Fault(
+        lambda room: setattr(room, "before", "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys"),
+        "kernel-sysctls", "cannot be written: Read-only", "mount /proc/sys writable",
+    ),
+    "no right to change mount namespaces": Fault(
+        lambda room: setattr(room, "capabilities", "-sys_chroot"), "kernel-mount-namespaces", "mount", "CAP_SYS_CHROOT"
+    ),
+    "no IPv6": Fault(
+        without_ipv6, "kernel-ipv6", "the kernel has no IPv6", "remove the ranges"
+    ),
+    "plugin missing": Fault(
+        lambda room: replaced(room, lambda _: None), "install-plugins", "not installed", "make install CNI_BIN_DIR="
+    ),
+    "plugin not executable": Fault(
+        lambda room: replaced(room, lambda path: path.write_text("")), "install-plugins", "be executed", "chmod 755"
+    ),
+    "IPAM plugin missing": Fault(
+        conf(ipam={"type": "dhcp"}), "install-plugins", "no such IPAM plugin", "the package that has dhcp"
+    ),
+    "dangling role link": Fault(dangling, "install-links", "/opt/nowhere/current/entry", "make install, or remove"),
+    "packages gone": Fault(broken_packages, "install-works", "netaddr", "make install again"),
+    "old release linked": Fault(
+        old_release, "install-release", "installed last was 2.0+", "make install", severity="warning"
+    ),
+    "settings not TOML": Fault(settings("agent: auto"), "settings-valid", "not a TOML file", "mend the file"),
+    "settings with a typo": Fault(settings('log_levle = "info"'), "settings-valid", "log_levle", 'mean "log_level"'),
+    "log file nowhere": Fault(
+        settings('log_file = "/nonexistent/log"'), "settings-log-file", "no call succeeds", "make the directory"
+    ),
+    "no configurations": Fault(
+        lambda room: shutil.rmtree(room.places["conf-dir"]), "conf-directory", "no such directory", "make it",
+        severity="notice",
+    ),
+    "configuration not JSON": Fault(
+        lambda room: room.write("60-x.conf").write_text("{"), "conf-readable", "error unmarshall", "mend the file"
+    ),
+    "configuration without a name": Fault(
+        lambda room: room.write("60-x.conf", name=7), "conf-readable", 'no "name"', "mend the file"
+    ),
+    "unknown mode": Fault(conf(mode="router"), "conf-valid", 'mode: "router"', '"mode" is one of bridge, private'),
+    "unknown key": Fault(conf(mastre="eth0"), "conf-valid", '"mastre" is not known', "spelling", severity="notice"),
+    "gateway outside of the subnet": Fault(
+        conf(ipam=ranges(gateway="10.8.0.1")), "conf-valid", "10.8.0.1 not in network", "choose a gateway from"
+    ),
+    "next hop outside of the subnet": Fault(
+        conf(ipam={**ranges(rangeEnd="10.9.0.19"), "routes": [{"dst": "0.0.0.0/0", "gw": "10.8.0.1"}]}),
+        "conf-gateways", "has the gateway 10.8.0.1", "inside of the subnet", severity="warning",
+    ),
+    "two files of one name": Fault(
+        lambda room: room.write("60-x.conf", **room.plugin(ipam={})), "conf-names", "is also in", "rename one"
+    ),
+    "two networks of one range": Fault(
+        lambda room: room.write("60-x.conf", **room.plugin(), name="other"), "ranges-shared", "each other's leases",
+        "addresses of its own",
+    ),
+    "a bridge with our range": Fault(
+        lambda room: room.write(
+            "60-x.conf", name="docker", type="bridge", ipam={"type": "host-local", "subnet": "10.9.0.0/28"}
+        ),
+        "ranges-shared", 'network "docker" gives 10.9.0.1-', "by rangeStart and rangeEnd",
+    ),
+    "leases of another network": Fault(
+        foreign_leases, "ranges-foreign-leases", "has 10.9.0.12", "exclude such", severity="warning"
+    ),
+    "the node's address in the range": Fault(
+        conf(ipam=ranges()), "ranges-own-addresses", "10.9.0.254, an address of this node", '"exclude": ["10.9.0.254"]'
+    ),
+    "master missing": Fault(conf(master="eth9"), "master-usable", '"eth9": Link not found', "candidates are eth0"),
+    "master a bridge port": Fault(bridge_port, "master-usable", "is a port of a bridge", "use the bridge itself"),
+    "mtu above the master's": Fault(conf(mtu=9000), "master-usable", "invalid MTU 9000", 'lower "mtu"'),
+    "master down": Fault(node("link set eth0 down"), "master-carrier", "is down", "ip link set eth0 up"),
+    "no carrier": Fault(lambda room: room.lan.unplug(), "master-carrier", "carrier", "cable", severity="warning"),
+    "VMware": Fault(
+        hypervisor("vmxnet3", "VMware Virtual Platform"), "master-virtual", "VMware Virtual Platform",
+        "accept forged transmits", severity="warning",
+    ),
+    "Hyper-V": Fault(
+        hypervisor("hv_netvsc", "Virtual Machine"), "master-virtual", "Hyper-V", "MacAddressSpoofing",
+        severity="warning",
+    ),
+    "proxy ARP": Fault(
+        lambda room: room.lan.node.sysctl("net/ipv4/conf/eth0/proxy_arp", 1), "master-proxy-arp", "answers ARP",
+        "sysctl -w net.ipv4.conf.eth0.proxy_arp=0", severity="warning",
+    ),
+    "frames of a bridge through the firewall": Fault(
+        filtered_bridge, "master-bridge-filter", "FORWARD rules apply", "iptables=0", severity="notice"
+    ),
+    "stale socket": Fault(stale_socket, "agent-listens", "refused", "start the agent", severity="warning"),
+    "socket for all": Fault(open_socket, "agent-access", "mode is 0666", "chmod 600", severity="warning"),
+    "auto beside a unit": Fault(auto_and_unit, "agent-unit-and-auto", '"auto"', '"external"', severity="warning"),
+    "read-only disk": Fault(mounted("ro"), "store-writable", "file system is read-only", "mount it writable"),
+    "full disk": Fault(
+        mounted("size=64k", "head -c 64k /dev/zero > {state}/x"), "store-space", "0 KiB left", "make room"
+    ),
+    "leases for all to read": Fault(loose, "store-private", "mode is 0644", "chmod go=", severity="warning"),
+    "damaged database": Fault(damage, "store-intact", "leases.db", "move"),
+    "newer database": Fault(
+        pragma("PRAGMA user_version = 99"), "store-intact", "schema 99 is newer", "install the version"
+    ),
+    "another program's database": Fault(
+        pragma("PRAGMA application_id = 7"), "store-intact", "belongs to another program", "move"
+    ),
+    "records of an earlier boot": Fault(
+        earlier_boot, "leases-earlier-boot", "1 attachments", "the next ADD", severity="notice"
+    ),
+    "container killed": Fault(killed_container, "leases-leaked", "10.9.0.10", "gc, or DEL", severity="warning"),
+    "pool exhausted": Fault(nearly_exhausted, "leases-pool-full", "2 of 2 addresses", "widen the range"),
+    "interface without record": Fault(
+        lost_record, "links-unrecorded", "10.9.0.10/24", "link delete net1", severity="warning"
+    ),
+    "record without interface": Fault(removed_link, "links-missing", "net1", "container anew", severity="warning"),
+    "ADD killed": Fault(killed_add, "links-unfinished", "died", "link delete net1", severity="warning"),
+    "ADD killed before the renaming": Fault(
+        killed_before_rename, "links-unfinished", "died", "link delete cmv", severity="warning"
+    ),
+}  # fmt: skip
