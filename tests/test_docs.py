@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -21,6 +22,7 @@ from conf.settings import parse_settings
 from conf.strict import read_ipam_request, read_request
 from docs import generate
 from ipam.ranges import range_sets
+from tests.kernel.test_modes import TOPOLOGY
 from tests.lan import Lan
 from tests.runtime import REFERENCE, Runtime
 
@@ -28,6 +30,9 @@ TREE = Path(__file__).resolve().parent.parent
 PAGES = [TREE / "README.md", TREE / "CONTRIBUTING.md", *sorted((TREE / "docs").rglob("*.md"))]
 CONFIGURATION = (TREE / "docs/configuration.md").read_text()
 README = (TREE / "README.md").read_text()
+MODES = (TREE / "docs/modes.md").read_text()
+PICTURES = sorted((TREE / "docs/pictures").glob("*.svg"))
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -37,9 +42,11 @@ def blocks(text: str, language: str) -> list[str]:
 
 def configurations() -> list[dict[str, Any]]:
     """Every network configuration that the pages show; of a list, what its plugins get."""
-    shown = [json.loads(block) for block in blocks(README, "json") + blocks(CONFIGURATION, "json")]
+    shown = [json.loads(block) for page in PAGES for block in blocks(page.read_text(), "json")]
     made = []
     for each in shown:
+        if "name" not in each:  # an answer, and no configuration
+            continue
         head = {key: each[key] for key in ("cniVersion", "name")}
         made += [{**head, **plugin} for plugin in each.get("plugins", [each])]
     return made
@@ -100,6 +107,33 @@ def test_examples_work(runtime: Runtime, lan: Lan, values: dict[str, Any]) -> No
     runtime.check(values, container, plugin=values["type"]).expect()
     runtime.delete(values, container, plugin=values["type"]).expect()
     assert container.links() == ["lo"]
+
+
+def test_who_reaches_whom_is_what_the_kernel_was_seen_to_do() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| yes \| (yes|no) \| (yes|no) \|$", MODES, re.MULTILINE)
+    told = {
+        (mode, "on" if switch == "sends frames back" else "off"): {
+            name for name, answer in (("sibling", sibling), ("parent", parent)) if answer == "yes"
+        }
+        for mode, switch, sibling, parent in rows
+    }
+    assert told == TOPOLOGY
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_pictures_can_be_seen_in_the_light_and_in_the_dark(picture: Path) -> None:
+    """On a ground of their own, for the reader's scheme may be another than the page's; and by those who cannot see."""
+    drawn = ET.parse(picture).getroot()  # noqa: S314 - our own
+    assert drawn.findtext(f"{SVG}title")
+    (ground, *_) = drawn.findall(f"{SVG}rect")
+    classes = {word for each in drawn.iter() for word in each.get("class", "").split()} - {"if"}
+    light, dark = (drawn.findtext(f"{SVG}style") or "").split("@media (prefers-color-scheme: dark)")
+    assert f".{ground.get('class')} {{ fill:" in light
+    assert f".{ground.get('class')} {{ fill:" in dark
+    for name in classes:
+        assert f".{name} {{" in light, name
+        assert f".{name} {{" in dark, name
+    assert not [each for each in drawn.iter() if each.get("fill") or each.get("stroke")]
 
 
 def test_settings_example_is_valid() -> None:

@@ -1,0 +1,25 @@
+"""What the other pages tell their readers to type works as written, each on a machine as the page supposes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.guides.page import steps
+from tests.guides.shell import Shell
+from tests.runtime import REPOSITORY
+
+if TYPE_CHECKING:
+    from tests.lan import Lan
+    from tests.machine import Machine
+
+DOCS = REPOSITORY / "docs"
+
+
+def test_modes(machine: Machine, lan: Lan) -> None:
+    container = lan.container()
+    lan.node.batch(f"link add link eth0 name eth0 netns {container.name} type macvlan mode bridge")
+    container.batch("addr add 192.168.1.200/24 dev eth0", "link set eth0 up")
+    with Shell(machine, REPOSITORY) as shell:
+        for step in steps(DOCS / "modes.md"):
+            shell.follow(step)
+    lan.node.batch("link del lan0")
