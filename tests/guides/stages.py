@@ -32,3 +32,8 @@ def podman(machine: Machine) -> None:
     machine.run("mount", "-o", "remount,rw", "/sys/fs/cgroup")
     machine.run("sh", "-euc", ROOT_FILE_SYSTEM)
     machine.run("podman", "import", "/srv/root.tar", IMAGE)
+
+
+def containerd(machine: Machine) -> None:
+    """The daemon, which its package starts where the machine is not yet being made."""
+    machine.run("systemctl", "start", "containerd")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.machine import Machine
 
 GUIDES = REPOSITORY / "docs/guides"
-STAGES: dict[str, Callable[[Machine], None]] = {"podman.md": stages.podman}
+STAGES: dict[str, Callable[[Machine], None]] = {"containerd.md": stages.containerd, "podman.md": stages.podman}
 WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "DEBIAN_FRONTEND": "noninteractive"}
 NOT_RUN = "not run here"
 
