@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.guides import stages
 from tests.guides.page import steps
 from tests.guides.shell import Shell
+from tests.guides.test_guides import WITHOUT_NETWORK
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
@@ -23,3 +25,11 @@ def test_modes(machine: Machine, lan: Lan) -> None:
         for step in steps(DOCS / "modes.md"):
             shell.follow(step)
     lan.node.batch("link del lan0")
+
+
+def test_migration(machine: Machine) -> None:
+    """There and back, twice, with the reference plugins and with containers that live on."""
+    stages.podman(machine)
+    with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
+        for step in steps(DOCS / "migration.md"):
+            shell.follow(step)
