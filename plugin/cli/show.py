@@ -1,0 +1,133 @@
+"""``show``: the node's masters, the containers on them, their addresses and leases, as tree, document and picture."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ipam.store.view import SqliteView
+from plugin.cli.output import document, json_option
+from plugin.cli.picture import picture
+from plugin.node import boot_id, read_settings
+from plugin.survey.namespaces import namespaces
+from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED, masters
+
+if TYPE_CHECKING:
+    from plugin.survey.node import Master, Shown
+
+STYLES = {RECORDED: "green", UNFINISHED: "yellow", UNRECORDED: "red", FOREIGN: "dim"}
+WIDE = 1000
+SHORT = 13
+"""Characters of a container id that people need to tell it from others."""
+
+
+@click.command()
+@json_option
+@click.option("--svg", type=click.Path(dir_okay=False, writable=True), help="Draw it into this file as well.")
+def command(*, as_json: bool, svg: str | None) -> int:
+    """Show the masters of this node and every macvlan interface on them.
+
+    Each has its namespace, container, mode, MAC and IP addresses, and whether it is recorded: "unrecorded" bears our
+    mark and the lease database does not know of it, "unfinished" was left by an ADD that died, "not ours" was made by
+    another program. Nothing is changed.
+    """
+    if os.geteuid():
+        raise click.ClickException("needs root, to look into namespaces; run it by sudo")
+    found = _look()
+    if svg:
+        with open(svg, "w", encoding="utf-8") as file:
+            file.write(picture(_told(found)))
+    if as_json:
+        document({"masters": _told(found)})
+    else:
+        _draw(found)
+    return 0
+
+
+def _look() -> list[Master]:
+    places = namespaces()
+    holdings = SqliteView(read_settings(os.environ).state_dir, boot_id()).holdings()
+    records = [attachment for attachment, _ in holdings if attachment.boot_id == boot_id()]
+    with click.progressbar(length=len(places), label="looking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        found = []
+        for master in masters(places, records):
+            if master is None:
+                bar.update(1)
+            else:
+                found.append(master)
+    return found
+
+
+def _told(found: list[Master]) -> list[dict[str, Any]]:
+    """The masters as JSON; ``name`` is null where a master is in another namespace."""
+    return [
+        {
+            "name": master.link.name if master.link else None,
+            "kind": master.link.kind if master.link else None,
+            "mac": master.link.mac if master.link else None,
+            "mtu": master.link.mtu if master.link else None,
+            "up": master.link.up if master.link else None,
+            "carrier": master.link.carrier if master.link else None,
+            "children": [_child(shown) for shown in master.children],
+        }
+        for master in found
+    ]
+
+
+def _child(shown: Shown) -> dict[str, Any]:
+    link, home, record = shown.child.link, shown.child.home, shown.record
+    network, container_id = shown.child.owner
+    return {
+        "name": link.name,
+        "namespace": {"files": list(home.files), "processes": list(home.processes)},
+        "mode": link.mode,
+        "mac": link.mac,
+        "mtu": link.mtu,
+        "up": link.up,
+        "addresses": list(shown.child.addresses),
+        "network": record.owner.network if record else network,
+        "container": record.owner.container_id if record else container_id,
+        "pod": "/".join(filter(None, (record.pod_namespace, record.pod_name))) if record else "",
+        "state": shown.state,
+    }
+
+
+def _draw(found: list[Master]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
+    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.tree import Tree  # noqa: PLC0415 - as above
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
+    for master in _told(found):
+        tree = Tree(Text(_title(master), style="bold"))
+        for child in master["children"]:
+            line = Text(f"{child['name']} in {_home(child['namespace'])}  ", style="cyan")
+            line.append(_about(child), style="default")
+            line.append(f"  {child['state']}", style=STYLES[child["state"]])
+            tree.add(line)
+        console.print(tree)
+    if not found:
+        console.print("There is no macvlan interface on this node.")
+
+
+def _title(master: dict[str, Any]) -> str:
+    if master["name"] is None:
+        return "on masters of other namespaces"
+    state = "down" if not master["up"] else "up" if master["carrier"] else "no carrier"
+    return f"{master['name']}  {master['mac']}, mtu {master['mtu']}, {state}, children: {len(master['children'])}"
+
+
+def _home(namespace: dict[str, list[Any]]) -> str:
+    if namespace["files"]:
+        return str(namespace["files"][0]).removeprefix("/run/netns/")
+    return f"process {namespace['processes'][0]}"
+
+
+def _about(child: dict[str, Any]) -> str:
+    who = child["pod"] or child["container"][:SHORT]
+    addresses = ", ".join(child["addresses"]) or "no address"
+    of = f"{child['network']}: {who}  " if who else ""
+    return f"{of}{addresses}  {child['mode']}, {child['mac']}"

@@ -1,0 +1,107 @@
+"""``show``: every macvlan interface is found, wherever it lives, with what is remembered of it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.cli.command import answered, call
+from tests.runtime import DOOR
+
+if TYPE_CHECKING:
+    from tests.lan import Lan
+    from tests.namespaces import Namespace
+    from tests.runtime import Runtime
+
+pytestmark = pytest.mark.kernel
+
+
+def where(runtime: Runtime) -> dict[str, Any]:
+    """How to call a command on the test's node."""
+    return {
+        "prefix": ("nsenter", f"--net={runtime.lan.node.path}"),
+        "variables": {"CNI_MACVLAN_SETTINGS": str(runtime.settings)},
+    }
+
+
+def attached(runtime: Runtime) -> Namespace:
+    container = runtime.lan.container()
+    pool = {"type": DOOR.name, "ranges": [[{"subnet": "10.9.0.0/24"}]]}
+    runtime.add(runtime.config(pool, type=DOOR.name), container, plugin=DOOR.name).expect()
+    return container
+
+
+def shown(runtime: Runtime, *mine: Namespace) -> dict[str, dict[str, Any]]:
+    """The interfaces in some namespaces, by the names of these; others on the machine are other tests'."""
+    (master,) = [m for m in answered("show", **where(runtime))["masters"] if m["name"] == "eth0"]
+    paths = {str(each.path): each.name for each in mine}
+    return {
+        paths[child["namespace"]["files"][0]]: child
+        for child in master["children"]
+        if child["namespace"]["files"] and child["namespace"]["files"][0] in paths
+    }
+
+
+def test_states_of_interfaces(runtime: Runtime, lan: Lan) -> None:
+    recorded, unfinished = attached(runtime), attached(runtime)
+    unfinished.run("ip", "link", "set", "net1", "alias", "")
+    unrecorded, foreign = lan.container(), lan.container()
+    for container in (unrecorded, foreign):
+        lan.node.batch(f"link add link eth0 name net1 netns {container.name} type macvlan mode private")
+    unrecorded.run("ip", "link", "set", "net1", "alias", f"cni-macvlan-py {lan.network} c9")
+    found = shown(runtime, recorded, unfinished, unrecorded, foreign)
+    assert {name: child["state"] for name, child in found.items()} == {
+        recorded.name: "recorded",
+        unfinished.name: "unfinished",
+        unrecorded.name: "unrecorded",
+        foreign.name: "not ours",
+    }
+    told = found[recorded.name]
+    assert (told["name"], told["mode"], told["network"], told["container"]) == (
+        "net1", "bridge", lan.network, recorded.name,
+    )  # fmt: skip
+    assert "10.9.0.2/24" in told["addresses"]
+    assert found[unrecorded.name]["container"] == "c9"
+    assert found[foreign.name]["mode"] == "private"
+
+
+def test_a_namespace_without_a_name_is_known_by_its_process(runtime: Runtime, lan: Lan) -> None:
+    command = ["nsenter", f"--net={lan.node.path}", "unshare", "--net", "sleep", "60"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            lan.node.batch(f"link add link eth0 name net7 netns {_settled(process, lan)} type macvlan mode bridge")
+            (master,) = [m for m in answered("show", **where(runtime))["masters"] if m["name"] == "eth0"]
+            homes = [child["namespace"] for child in master["children"] if child["name"] == "net7"]
+            assert homes == [{"files": [], "processes": [process.pid]}]
+        finally:
+            process.kill()
+
+
+def _settled(process: subprocess.Popen[bytes], lan: Lan) -> int:
+    """The process once it lives in a namespace of its own."""
+    deadline = time.monotonic() + 30
+    while process.pid in lan.node.processes() or _is_at_home(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process.pid
+
+
+def _is_at_home(process: int) -> bool:
+    return Path(f"/proc/{process}/ns/net").stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
+
+
+def test_tree_and_picture(runtime: Runtime, tmp_path: Path) -> None:
+    container = attached(runtime)
+    done = call("show", "--svg", tmp_path / "node.svg", **where(runtime))
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = [line for line in done.stdout.splitlines() if container.name in line]
+    assert f"net1 in {container.name}" in line
+    assert "10.9.0.2/24" in line
+    assert line.endswith("recorded")
+    drawn = ET.parse(tmp_path / "node.svg")  # noqa: S314 - our own
+    assert any(container.name in (each.text or "") for each in drawn.iter("{http://www.w3.org/2000/svg}text"))
