@@ -23,7 +23,6 @@ COMMANDS = {
 
 
 @pytest.mark.lint
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_linter_has_nothing_to_say(command: list[str]) -> None:
     linter = [sys.executable, "-m", *command]

@@ -51,6 +51,7 @@ class Sandbox:
         self.ifname = f"fz{secrets.token_hex(4)}"
         self._thread = ThreadPoolExecutor(1)
         self.run(self._settle)
+        self._known = self.left()
         self.netns = f"/proc/{os.getpid()}/fd/{self._container}"
         self.own_netns = f"/proc/{os.getpid()}/fd/{self._home}"
 
@@ -107,6 +108,11 @@ class Sandbox:
             failure = dispatch(variables, lambda: stdin, deliver, find_node)
         assert len(delivered) == 1, "one call, one answer"
         return int(failure is not None), delivered[0]
+
+    def require_nothing_left(self) -> None:
+        """Everything is as it was when this was asked last."""
+        before, self._known = self._known, self.left()
+        assert self._known == before
 
     def left(self) -> dict[str, Any]:
         """Everything that a call could have left behind."""
