@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from conf.errors import InvalidSettings
 from conf.keys import did_you_mean
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
-LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FORMATS = ("text", "json", "journal")
-AGENTS = ("external", "auto")
 LONGEST_SECONDS = 86400
+PATHS = ("state_dir", "log_file")
+CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json", "journal"),
+    "agent": ("external", "auto"),
+}
 
 
 @dataclass(frozen=True)
 class Settings:
     """What an operator sets once per node.
 
-    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``log_level`` is one of LOG_LEVELS
-    and ``log_format`` of LOG_FORMATS; ``agent`` "external": a service manager runs it, "auto": a call that finds none
-    leaves one behind;
+    ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``agent`` "external": a service manager
+    runs it, "auto": a call that finds none leaves one behind; ``metrics`` is where the agent can be asked for numbers
+    (conf/endpoint.py), empty: nowhere;
     ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call.
     """
 
@@ -30,6 +37,7 @@ class Settings:
     log_format: str = "text"
     agent: str = "external"
     delegate_timeout: float = 110.0  # below what callers of the agent wait
+    metrics: str = ""
 
 
 def parse_settings(text: bytes, path: str) -> Settings:
@@ -48,24 +56,30 @@ def parse_settings(text: bytes, path: str) -> Settings:
             )
         _require_sort(path, key, value)
     settings = Settings(**document)
-    for key in ("state_dir", "log_file"):
+    for objection in _objections(settings):
+        raise InvalidSettings(f"{path}: {objection}", "mend the file")
+    return settings
+
+
+def _objections(settings: Settings) -> Iterator[str]:
+    """What is wrong with the values, each with its key, its value and the cure."""
+    for key in PATHS:
         value = getattr(settings, key)
         if value != getattr(Settings, key) and not value.startswith("/"):
-            raise InvalidSettings(
-                f'{path}: "{key}" = "{value}" is not an absolute path; begin it with /', "mend the file"
-            )
-    for key, choices in (("log_level", LOG_LEVELS), ("log_format", LOG_FORMATS), ("agent", AGENTS)):
+            yield f'"{key}" = "{value}" is not an absolute path; begin it with /'
+    for key, choices in CHOICES.items():
         value = getattr(settings, key)
         if value not in choices:
-            raise InvalidSettings(
-                f'{path}: "{key}" = "{value}" is unknown; use one of {", ".join(choices)}', "mend the file"
-            )
+            yield f'"{key}" = "{value}" is unknown; use one of {", ".join(choices)}'
     if settings.log_format == "journal" and settings.log_file:
-        raise InvalidSettings(
-            f'{path}: "log_format" = "journal" and "log_file" = "{settings.log_file}" exclude each other; remove one',
-            "mend the file",
-        )
-    return settings
+        yield f'"log_format" = "journal" and "log_file" = "{settings.log_file}" exclude each other; remove one'
+    if settings.metrics:
+        from conf.endpoint import read_endpoint  # noqa: PLC0415 - for nodes that have the key
+
+        try:
+            read_endpoint(settings.metrics)
+        except ValueError as error:
+            yield f'"metrics" = "{settings.metrics}" is no place to listen: {error}'
 
 
 def _require_sort(path: str, key: str, value: object) -> None:

@@ -22,12 +22,18 @@ from pydantic_core import PydanticUndefined  # noqa: E402
 
 from conf import errors, models, versions  # noqa: E402
 from conf.addresses import IpamConfig  # noqa: E402
+from conf.endpoint import Endpoint  # noqa: E402
 from conf.settings import Settings  # noqa: E402
+from ipam.store.usage import Pool, Usage  # noqa: E402
+from plugin.agent.meter import REFUSALS  # noqa: E402
+from plugin.agent.metrics import Metrics  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PAGES = ("README.md", "docs/configuration.md")
+    from prometheus_client.metrics_core import Metric
+
+PAGES = ("README.md", "docs/configuration.md", "docs/metrics.md")
 
 # What the models leave to later stages.
 DEFAULTS = {
@@ -52,6 +58,8 @@ SETTINGS = {
     "log_level": "`debug`, `info`, `warning` or `error`",
     "log_format": "`text`; `json`: each line an object; `journal`: to journald, with "
     "[fields](agent.md#its-log) of the same names",
+    "metrics": "where the agent can be asked for its [numbers](metrics.md): `unix:/PATH`, or an address and a port "
+    "as in `127.0.0.1:9753`; empty: nowhere",
     "agent": "`external`: a service manager runs the agent, if there is to be one; `auto`: a call that finds none "
     "starts one for those that follow",
     "delegate_timeout": "seconds that other IPAM plugins, which are executed, may take in one call; then they are "
@@ -140,6 +148,30 @@ def _settings() -> Iterator[str]:
     return _table("key|default|meaning", rows)
 
 
+def metrics() -> list[Metric]:
+    """Every metric of an agent that has served, refused and found something, so that each has its labels."""
+    usage = Usage([Pool("lan", "", "10.1.0.2-10.1.0.9", 8, 1, 0)], [("lan", 1)])
+    told = Metrics(Endpoint(path="/run/metrics.sock"), lambda: usage)
+    told.ended("ADD", 0, 0.1)
+    told.refused("slow")
+    return list(told.registry.collect())
+
+
+def _metrics() -> Iterator[str]:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for metric in metrics():
+            suffix = {"counter": "_total", "info": "_info"}.get(metric.type, "")
+            labels = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
+            yield (
+                f"`{metric.name}{suffix}`",
+                metric.type,
+                ", ".join(f"`{name}`" for name in labels),
+                metric.documentation,
+            )
+
+    return _table("metric|type|labels|meaning", rows())
+
+
 def _default(value: object) -> str:
     """A default as JSON; the empty ones say nothing."""
     if isinstance(value, models.Keys) or value in (None, "", [], {}, PydanticUndefined):
@@ -180,6 +212,8 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
         for row in rows
     ),
     "settings": _settings,
+    "metrics": _metrics,
+    "refusals": lambda: _table("reason|meaning", ((f"`{reason}`", text) for reason, text in REFUSALS.items())),
     "error codes": _error_codes,
 }
 

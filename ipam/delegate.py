@@ -81,11 +81,10 @@ class Delegate:
         self._store.probe(network)
         self._run("STATUS")
 
-    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
         """Run its GC, which judges for itself; then forget what is not valid."""
         self._run("GC")
-        if valid is not None:
-            forget_invalid(self._store, network, valid)
+        return forget_invalid(self._store, network, valid)
 
     def _forget(self, owner: Owner) -> None:
         with self._store.transaction(owner.network) as tx:

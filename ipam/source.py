@@ -47,8 +47,11 @@ class Source(Protocol):
     def status(self, network: str) -> None:
         """Raise Unavailable where the next ``acquire`` would fail."""
 
-    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
-        """Free what is held by none of these (container id, ifname); None: nothing is known to be invalid."""
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
+        """Free what is held by none of these (container id, ifname); None: nothing is known to be invalid.
+
+        Returns how many owners were found that way, without those that only a reboot left behind.
+        """
 
 
 class Layer2:
@@ -79,10 +82,9 @@ class Layer2:
         """Raise Unavailable where the database cannot be used."""
         _require_store(self._store, network)
 
-    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
         """Forget attachments that are not valid, and with them their leases."""
-        if valid is not None:
-            forget_invalid(self._store, network, valid)
+        return forget_invalid(self._store, network, valid)
 
 
 class Static(Layer2):
@@ -117,6 +119,7 @@ class DatabasePool(Layer2):
             pool.void_earlier_boot(tx, tx)
             tx.record(attachment)
             addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=replace)
+            tx.note_pools(self.directory, self._range_sets)
         return Assignment(addresses, self._config.routes, dns)
 
     def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:
@@ -129,6 +132,8 @@ class DatabasePool(Layer2):
         _require_store(self._store, network)
         with self._store.transaction(network) as tx:
             pool.void_earlier_boot(tx, tx)
+            tx.note_pools(self.directory, self._range_sets)
+        with self._store.transaction(network) as tx:
             _require_free(tx, self._range_sets)
 
 
@@ -154,6 +159,7 @@ class DirectoryPool(Layer2):
         with self._store.transaction(owner.network) as register:
             gone = self._of_earlier_boot(register)
             register.record(attachment)
+            register.note_pools(self.directory, self._range_sets)
         try:
             with self._files.transaction(owner.network) as tx:
                 for each in gone:
@@ -185,6 +191,7 @@ class DirectoryPool(Layer2):
         _require_store(self._files, network)
         with self._store.transaction(network) as register:
             gone = self._of_earlier_boot(register)
+            register.note_pools(self.directory, self._range_sets)
         with self._files.transaction(network) as tx:
             for each in gone:
                 tx.release(each.owner)
@@ -193,20 +200,31 @@ class DirectoryPool(Layer2):
     def _of_earlier_boot(self, register: Register) -> list[Attachment]:
         return [each for each in register.earlier_boot() if each.ipam_dir == self.directory]
 
-    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> None:
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
         """Free what is not valid in the directory, whichever program put it there."""
-        if valid is not None:
-            with self._files.transaction(network) as tx:
-                pool.sweep(tx, valid)
-            forget_invalid(self._store, network, valid)
+        if valid is None:
+            return 0
+        with self._files.transaction(network) as tx:
+            swept = pool.sweep(tx, valid)
+        return forget_invalid(self._store, network, valid, swept)
 
 
-def forget_invalid(store: SqliteStore, network: str, valid: Collection[tuple[str, str]]) -> None:
-    """Forget the network's attachments that are none of these (container id, ifname)."""
+def forget_invalid(
+    store: SqliteStore, network: str, valid: Collection[tuple[str, str]] | None, swept: Collection[Owner] = ()
+) -> int:
+    """Forget the network's attachments that are none of these (container id, ifname); None: all are valid.
+
+    Returns how many owners these are, together with those ``swept``, and without those of an earlier boot.
+    """
+    if valid is None:
+        return 0
     with store.transaction(network) as tx:
-        for attachment in tx.attachments():
-            if (attachment.owner.container_id, attachment.owner.ifname) not in valid:
-                tx.forget(attachment.owner)
+        earlier = {each.owner for each in tx.earlier_boot()}
+        owners = [each.owner for each in tx.attachments()]
+        invalid = [each for each in owners if (each.container_id, each.ifname) not in valid]
+        for owner in invalid:
+            tx.forget(owner)
+    return len({*invalid, *swept} - earlier)
 
 
 def _dns(config: IpamConfig) -> Dns:

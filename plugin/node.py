@@ -29,6 +29,7 @@ class Node:
     """The surroundings of one call: ``executable`` is the path that we were called by, ``terminated`` whether to stop.
 
     ``open_namespace`` opens a path where the caller stands, ``open_store`` the database of a state directory and boot.
+    ``tell_leaks`` is told how many leaks GC found, and how many of them it repaired.
     """
 
     settings: Settings
@@ -36,6 +37,7 @@ class Node:
     terminated: Callable[[], bool]
     open_namespace: Callable[[str], Namespace] = open_namespace
     open_store: Callable[[str, str], SqliteStore] = SqliteStore
+    tell_leaks: Callable[[int, int], None] = lambda found, repaired: None  # noqa: ARG005 - nobody asks a process
 
     @property
     def boot_id(self) -> str:

@@ -74,13 +74,19 @@ IMPORTS = {
     "people's libraries stay with people": Law(
         "*", ("click", "rich", "yaml"), "they cost a call 40 ms and more, and an agent's memory", ("plugin/cli/*",)
     ),
+    "numbers are the agent's": Law(
+        "*", ("prometheus_client", "plugin.agent.metrics", "plugin.agent.exposition", "ipam.store.usage"),
+        "its import costs 80 ms and 5 MB, which only an agent whose settings ask for numbers is to pay",
+        ("plugin/agent/metrics.py", "plugin/agent/pool_metrics.py", "plugin/agent/exposition.py",
+         "plugin/agent/command.py"),
+    ),
     "people's commands stay away": Law(
         "*", ("argparse", "plugin.cli"), "a call must not pay for what only people use",
         ("plugin/cli/*", "plugin/door.py", "plugin/agent/*"),
     ),
     "a call looks at nothing but what it is for": Law(
         "*", ("plugin.survey", "plugin.doctor", "ipam.store.view"), "who looks at the whole node has time",
-        ("plugin/cli/*", "plugin/doctor/*", "plugin/survey/*"),
+        ("plugin/cli/*", "plugin/doctor/*", "plugin/survey/*", "plugin/agent/metrics.py", "ipam/store/usage.py"),
     ),
     "looking changes nothing": Law(
         "plugin/survey/*", ("plugin.link.messages", "plugin.link.sysctl", "plugin.link.addressing", "subprocess"),

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netaddr import IPAddress
 
     from ipam.lease import Attachment, Owner
@@ -54,6 +56,9 @@ class Register(Protocol):
 
     def forget(self, owner: Owner) -> None:
         """Forget the owner, with the addresses that it still holds here; an unknown owner is no error."""
+
+    def note_pools(self, directory: str, range_sets: Sequence[RangeSet]) -> None:
+        """Remember the network's range sets for ``usage``; ``directory`` is host-local's, "" for leases here."""
 
     def earlier_boot(self) -> list[Attachment]:
         """The attachments of this network that another boot of the node left behind."""

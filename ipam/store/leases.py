@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 from netaddr import IPAddress
 
 from ipam.lease import Attachment, Owner
-from ipam.store.schema import ELSEWHERE, address_of, blob_of
+from ipam.store import pools
+from ipam.store.schema import ELSEWHERE, address_of, blob_of, next_blob
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ipam.ranges import Interval, RangeSet
     from ipam.store.sqlite import Connection
 
@@ -151,6 +154,10 @@ class SqliteTransaction:
         """The attachments of any boot but this one: two index probes when there are none."""
         return self._attachments("boot_id < ?", self._boot_id) + self._attachments("boot_id > ?", self._boot_id)
 
+    def note_pools(self, directory: str, range_sets: Sequence[RangeSet]) -> None:
+        """Remember the network's range sets, whose leases are in the directory or, for "", here."""
+        pools.note(self._run, self._network(), directory, self._boot_id, range_sets)
+
     # Behind the scenes
 
     def _record(self, attachment: Attachment) -> int | None:
@@ -169,7 +176,7 @@ class SqliteTransaction:
         ).fetchone()
         if row and row[0] >= first:
             # Runs never touch: the address behind one is not in another.
-            first = _neighbour(row[0])
+            first = next_blob(row[0])
         return address_of(first) if first <= last else None
 
     def _resting(self, pool: int) -> int:
@@ -205,9 +212,9 @@ class SqliteTransaction:
         below = self._run(
             "SELECT first, last FROM used WHERE network = ? AND first < ? ORDER BY first DESC LIMIT 1", (network, blob)
         ).fetchone()
-        if below and _neighbour(below[1]) == blob:
+        if below and next_blob(below[1]) == blob:
             first = below[0]
-        behind = _neighbour(blob)
+        behind = next_blob(blob)
         above = self._run("SELECT last FROM used WHERE network = ? AND first = ?", (network, behind)).fetchone()
         if above:
             last = above[0]
@@ -240,8 +247,3 @@ class SqliteTransaction:
     def _number(self, statement: str, *values: str | int | None) -> int | None:
         row = self._run(statement, values).fetchone()
         return int(row[0]) if row else None
-
-
-def _neighbour(blob: bytes) -> bytes:
-    """Return what sorts right behind the address: the next one, or for the last of all something beyond."""
-    return blob + b"\0" if blob == b"\xff" * 16 else (int.from_bytes(blob) + 1).to_bytes(16)

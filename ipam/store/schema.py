@@ -12,6 +12,7 @@ from typing import Final
 from netaddr import IPAddress
 
 from ipam.ranges import V4_MAPPED, V6
+from ipam.store import pools
 
 APPLICATION_ID: Final = 0x636E694D
 """``PRAGMA application_id``: "cniM"."""
@@ -70,6 +71,7 @@ STATEMENTS: Final = (
         seq INTEGER NOT NULL,
         PRIMARY KEY (network, address)) WITHOUT ROWID""",
     "CREATE INDEX released_order ON released (pool, seq)",
+    pools.TABLE,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -84,3 +86,8 @@ def address_of(blob: bytes) -> IPAddress:
     """Return the address that is stored as these 16 bytes."""
     value = int.from_bytes(blob)
     return IPAddress(value - V4_MAPPED.first, 4) if V4_MAPPED.first <= value <= V4_MAPPED.last else IPAddress(value, V6)
+
+
+def next_blob(blob: bytes) -> bytes:
+    """Return what sorts right behind the address: the next one, or for the last of all something beyond."""
+    return blob + b"\0" if blob == b"\xff" * 16 else (int.from_bytes(blob) + 1).to_bytes(16)

@@ -7,14 +7,18 @@ import gc
 import os
 import resource
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import CniError
 from plugin import log
 from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.listener import is_listened_to
+from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.server import Options, Server
-from plugin.node import read_settings
+from plugin.node import boot_id, read_settings
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
 
 DESCRIPTORS = 8192  # four for each connection and each waiting call; services begin with 1024 in all
 LONGEST_LIMIT = 86400
@@ -47,15 +51,29 @@ def run_agent(arguments: list[str]) -> int:
         return 0
     _allow_descriptors()
     try:
-        log.set_up(read_settings(os.environ))
+        settings = read_settings(os.environ)
+        log.set_up(settings)
         options = Options(path, chosen.workers, limit=chosen.limit, idle=chosen.idle, stand_by=chosen.stand_by)
-        server = Server(options)
+        server = Server(options, _meter(settings))
     except (CniError, OSError) as error:
         sys.stderr.write(f"cni-macvlan-py agent: {path}: {error}\n")
         return 1
     gc.freeze()  # what is there by now stays: no collection need look at it again
     server.run()
     return 0
+
+
+def _meter(settings: Settings) -> Meter:
+    """Who is told of calls; the libraries for numbers are loaded only where the settings ask for these."""
+    if not settings.metrics:
+        return NOBODY
+    from conf.endpoint import read_endpoint  # noqa: PLC0415 - as above
+    from ipam.store.usage import UsageView  # noqa: PLC0415 - as above
+    from plugin.agent.metrics import Metrics  # noqa: PLC0415 - as above
+
+    return Metrics(
+        read_endpoint(settings.metrics), lambda: UsageView(read_settings(os.environ).state_dir, boot_id()).usage()
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

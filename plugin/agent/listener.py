@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from conf.errors import TryAgain
 from ipam.store.flock import lock
-from plugin.agent import systemd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,15 +20,14 @@ LOCK_SECONDS = 5.0
 
 
 class Listener:
-    """The listening socket at ``path``, or the one that systemd handed over, which stays systemd's.
+    """The listening socket at ``path``, or an ``inherited`` one that systemd handed over, which stays systemd's.
 
     Raises OSError, or TryAgain where another agent is taking its place and does not get on.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, inherited: socket.socket | None = None) -> None:
         self._path = path
         self._identity: tuple[int, int] | None = None
-        inherited = systemd.inherited_socket()
         self.socket = inherited or socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.socket.setblocking(False)
         if not inherited:

@@ -20,6 +20,7 @@ from conf.errors import TryAgain
 from conf.versions import LATEST
 from plugin.agent import systemd, wire
 from plugin.agent.listener import Listener, is_listened_to
+from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.threads import Threads
 from plugin.link.netns import Home
 from plugin.result import render_error
@@ -71,9 +72,10 @@ class Server:
     From its making on the process no longer dies of SIGTERM and SIGINT. Raises OSError or TryAgain.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, meter: Meter = NOBODY) -> None:
         self._options = options
-        self._threads = Threads(Home())
+        self._meter = meter
+        self._threads = Threads(Home(), meter)
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
         self._watchdog = systemd.Watchdog()
@@ -81,7 +83,7 @@ class Server:
         # Before there is a socket that a signal would have to remove.
         self._wake, self._waker = socket.socketpair()
         self._heed_signals()
-        self._listener = Listener(options.path)
+        self._listener = self._take_place()
         self._last_call = time.monotonic()
 
     def _heed_signals(self) -> None:
@@ -93,6 +95,15 @@ class Server:
     def _stop(self, *_: object) -> None:
         self._stopping = True
 
+    def _take_place(self) -> Listener:
+        """Listen, for calls and before that for who wants numbers: where that fails, nobody makes way for us."""
+        self._meter.open(self._threads)
+        try:
+            return Listener(self._options.path, systemd.inherited_socket())
+        except BaseException:
+            self._meter.close()
+            raise
+
     def run(self) -> None:
         """Serve until it is time to end; what was accepted is served to its end."""
         self._selector.register(self._wake, selectors.EVENT_READ)
@@ -100,7 +111,7 @@ class Server:
         while self._options.stand_by and not self._stopping:
             self._turn(TICK_SECONDS)
             if not is_listened_to(self._options.path):
-                self._listener = Listener(self._options.path)
+                self._listener = self._take_place()
                 self._serve()
 
     def _serve(self) -> None:
@@ -114,6 +125,7 @@ class Server:
             systemd.notify("STOPPING=1")
         self._drain()
         self._threads.finish(self._watchdog.seconds or None, self._watchdog.feed)
+        self._meter.close()
 
     def _turn(self, seconds: float) -> None:
         """Wait so long for something to happen, and see to it."""
@@ -129,6 +141,7 @@ class Server:
         now = time.monotonic()
         for client in [c for c in self._clients if c.deadline < now]:
             log.warning("a client was too slow to send its request")
+            self._meter.refused("slow")
             self._drop(client)
 
     def _drain(self) -> None:
@@ -162,6 +175,7 @@ class Server:
         pid, uid, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
         if uid != os.geteuid() or len(self._clients) >= MAX_CLIENTS:
             log.warning("process %d of user %d was turned away", pid, uid)
+            self._meter.refused("stranger" if uid != os.geteuid() else "crowded")
             client.close()
             return True
         try:
@@ -196,6 +210,7 @@ class Server:
             return
         except (OSError, wire.MalformedRequest) as error:
             log.warning("a client sent no request: %s", error)
+            self._meter.refused("malformed")
             self._drop(client)
             return
         self._selector.unregister(client.connection)
@@ -208,6 +223,7 @@ class Server:
 
     def _refuse(self, client: Client, reason: str) -> None:
         error = TryAgain(reason, f"{self._options.waiting} calls are waiting")
+        self._meter.refused("busy")
         with suppress(OSError):
             client.connection.send(wire.answer(1, render_error(error, LATEST)))
         client.close()

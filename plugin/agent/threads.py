@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
+    from plugin.agent.meter import Meter
     from plugin.agent.wire import Call
     from plugin.link.netns import Home
 
@@ -31,8 +32,9 @@ class Threads:
     a tenth of an ADD.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, meter: Meter) -> None:
         self._home = home
+        self._meter = meter
         self._lock = threading.Lock()
         self._idle: list[Inbox] = []
         self._waiting: deque[Work] = deque()
@@ -57,6 +59,14 @@ class Threads:
     def waiting(self) -> int:
         """How many calls nobody has begun to serve."""
         return len(self._waiting)
+
+    def count(self) -> int:
+        """How many calls can be served at the same time."""
+        return len(self._alive)
+
+    def busy(self) -> int:
+        """How many calls are being served."""
+        return len(self._alive) - len(self._idle)
 
     def replace_lost(self) -> None:
         """Start successors; here and not by the lost themselves, because a thread begins where its maker stands."""
@@ -88,15 +98,17 @@ class Threads:
         for call, connection in self._calls(SimpleQueue()):
             with call, connection:
                 try:
-                    worker.serve(call, connection, self._home)
+                    worker.serve(call, connection, self._home, self._meter)
                 except NoWayHome:
                     log.exception("a worker is lost in a caller's namespaces and ends")
                     self._lost.append(threading.current_thread())
                     return
                 except NotANamespace as error:
                     log.warning("a client sent no namespaces: %s", error)
+                    self._meter.refused("homeless")
                 except Exception:
                     log.exception("a call was given up")
+                    self._meter.refused("failed")
             del call, connection  # while it waits, it holds nothing of the last caller
 
     def _calls(self, inbox: Inbox) -> Iterator[Work]:

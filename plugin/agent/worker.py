@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -19,10 +20,20 @@ from plugin.node import Node, read_settings
 if TYPE_CHECKING:
     from conf.document import Document
     from conf.environment import Environment
+    from plugin.agent.meter import Meter
     from plugin.agent.wire import Call
 
 # What a call imports only when it needs it: a worker that stands in a caller's mount namespace would not find it there.
-LATE = ("conf.ipam", "conf.strict", "difflib", "ipam.delegate", "ipam.store.files", "plugin.route", "tomllib")
+LATE = (
+    "conf.endpoint",
+    "conf.ipam",
+    "conf.strict",
+    "difflib",
+    "ipam.delegate",
+    "ipam.store.files",
+    "plugin.route",
+    "tomllib",
+)
 for name in LATE:
     import_module(name)
 
@@ -30,7 +41,7 @@ for name in LATE:
 open_store = lru_cache(maxsize=64)(SqliteStore)
 
 
-def serve(call: Call, connection: socket.socket, home: Home) -> None:
+def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> None:
     """Answer one call; the answer counts only once the client says that it has passed it on.
 
     Raises NotANamespace where the call's descriptors are none; NoWayHome where the thread could not return: then it
@@ -54,13 +65,17 @@ def serve(call: Call, connection: socket.socket, home: Home) -> None:
             lambda: False,  # a stopping agent finishes what it has begun
             lambda path: _open(path, environment, call),
             open_store,
+            meter.leaked,
         )
 
     if _is_gone(connection):
+        meter.refused("gone")
         return
     with home.away(call.network_namespace, call.mount_namespace):
         failure = dispatch(call.variables, lambda: _stdin(call), deliver, find_node)
         call_log.end_call(failure, call.arrived)
+        verb, code = call.variables.get("CNI_COMMAND", ""), failure.code if failure else 0
+        meter.ended(verb, code, time.monotonic() - call.arrived)
 
 
 def _is_gone(connection: socket.socket) -> bool:

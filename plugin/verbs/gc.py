@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ipam.lease import Attachment
     from plugin.node import Node
 
+log = logging.getLogger(__name__)
+
 
 def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Remove stale interfaces where their namespace still exists, then stale leases; go on after errors.
@@ -29,22 +32,36 @@ def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     valid = read_valid_attachments(request.document)
     failures: list[CniError] = []
     kept: set[tuple[str, str]] = set()
+    found = repaired = 0
     if valid is not None:
         stale: list[Attachment] = []
         with collecting(failures), node.store.transaction(request.network) as tx:
             stale = [a for a in tx.attachments() if (a.owner.container_id, a.owner.ifname) not in valid]
         for attachment in stale:
+            is_leak = attachment.boot_id == node.boot_id
+            found += is_leak
             with collecting(failures):
                 if discard(attachment, node):
+                    repaired += is_leak
                     continue
+                found -= is_leak
             # A link that stays keeps its address, and so does who was attached anew meanwhile.
             kept.add((attachment.owner.container_id, attachment.owner.ifname))
     with collecting(failures):
         source = source_for_release(request, None, node.means)
-        source.sweep(request.network, None if valid is None else valid | kept)
+        swept = source.sweep(request.network, None if valid is None else valid | kept)
+        found, repaired = found + swept, repaired + swept
+    tell_leaks(node, found, repaired)
     if failures:
         raise collected(failures)
     deliver(b"")
+
+
+def tell_leaks(node: Node, found: int, repaired: int) -> None:
+    """Tell of what a DEL should have removed; what a reboot leaves behind is in order."""
+    if found:
+        log.warning("%d attachments or leases were left behind, %d of them are removed", found, repaired)
+    node.tell_leaks(found, repaired)
 
 
 def discard(attachment: Attachment, node: Node) -> bool:

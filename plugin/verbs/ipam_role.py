@@ -11,6 +11,7 @@ from conf.result import Result, ResultIp
 from ipam.lease import Owner
 from ipam.resolve import built_in, source_for_release
 from plugin.result import render_result
+from plugin.verbs.gc import tell_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,5 +61,6 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Free what no valid attachment holds."""
     valid = read_valid_attachments(request.document)
-    source_for_release(request, None, node.means).sweep(request.network, valid)
+    swept = source_for_release(request, None, node.means).sweep(request.network, valid)
+    tell_leaks(node, swept, swept)
     deliver(b"")
