@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.namespaces import fresh_suffix
+from tests.runtimes.cri import Refused
 from tests.runtimes.image import write_image
 from tests.runtimes.node import ROOTFS
 
@@ -66,6 +67,13 @@ class Ctr(Containerd):
         self.node.machine.until(lambda: waiting.poll() is not None or self.runs(name), f"{name} runs")
         return waiting
 
+    def run_and_forget(self, name: str) -> None:
+        """Start a container by `ctr run --detach`, and remove it as soon as it runs."""
+        run = self.node.machine.run
+        run("ctr", "run", "--detach", "--cni", "--rootfs", ROOTFS, name, "/bin/sleep", "1000")
+        run("ctr", "task", "delete", "--force", name)
+        run("ctr", "container", "delete", name)
+
     def runs(self, name: str) -> bool:
         """Whether the container's process has been started."""
         return re.search(rf"^{name} .*RUNNING", self.node.machine.run("ctr", "task", "ls"), re.MULTILINE) is not None
@@ -83,6 +91,20 @@ class Kubelet(Containerd):
         self._cri = cri
         write_image(node.machine.path("/root/image.tar"), IMAGE)
         node.machine.run("ctr", "--namespace", "k8s.io", "image", "import", "/root/image.tar")
+        node.machine.until(self._serves, "the runtime serves")
+
+    def restart(self) -> None:
+        """Restart the daemon, which says that it is there before it serves."""
+        super().restart()
+        self.node.machine.until(self._serves, "the runtime serves")
+
+    def _serves(self) -> bool:
+        try:
+            self._cri.call("ListPodSandbox")
+        except Refused as refused:
+            assert "not initialized yet" in str(refused)  # noqa: PT017 - any other refusal is final
+            return False
+        return True
 
     def run(self, pod: str) -> str:
         """Have a sandbox made; its id. Raises Refused."""

@@ -38,6 +38,8 @@ MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
     "StopPodSandboxResponse": {},
     "RemovePodSandboxRequest": {"pod_sandbox_id": (1, "string")},
     "RemovePodSandboxResponse": {},
+    "ListPodSandboxRequest": {},
+    "ListPodSandboxResponse": {},
     "PodSandboxNetworkStatus": {"ip": (1, "string")},
     "PodSandboxStatus": {"id": (1, "string"), "network": (5, "PodSandboxNetworkStatus")},
     "PodSandboxStatusRequest": {"pod_sandbox_id": (1, "string")},
