@@ -27,6 +27,13 @@ def test_modes(machine: Machine, lan: Lan) -> None:
     lan.node.batch("link del lan0")
 
 
+def test_readme(machine: Machine) -> None:
+    stages.podman(machine)
+    with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
+        for step in steps(REPOSITORY / "README.md"):
+            shell.follow(step)
+
+
 def test_migration(machine: Machine) -> None:
     """There and back, twice, with the reference plugins and with containers that live on."""
     stages.podman(machine)
