@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "/etc/cni-macvlan-py/settings.toml"
 LONGEST_SECONDS = 86400
-PATHS = ("state_dir", "log_file")
+PATHS = ("state_dir", "log_file", "record_dir")
 CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json", "journal"),
@@ -27,7 +27,7 @@ class Settings:
 
     ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``agent`` "external": a service manager
     runs it, "auto": a call that finds none leaves one behind; ``metrics`` is where the agent can be asked for numbers
-    (conf/endpoint.py), empty: nowhere;
+    (conf/endpoint.py), empty: nowhere; ``record_dir`` is where calls are recorded, empty: nowhere;
     ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call.
     """
 
@@ -36,6 +36,7 @@ class Settings:
     log_level: str = "warning"
     log_format: str = "text"
     agent: str = "external"
+    record_dir: str = ""
     delegate_timeout: float = 110.0  # below what callers of the agent wait
     metrics: str = ""
 

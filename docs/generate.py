@@ -62,6 +62,8 @@ SETTINGS = {
     "as in `127.0.0.1:9753`; empty: nowhere",
     "agent": "`external`: a service manager runs the agent, if there is to be one; `auto`: a call that finds none "
     "starts one for those that follow",
+    "record_dir": "directory in which the newest hundred calls are kept, each with environment, stdin and answer, for "
+    "`cni-macvlan-py trace`; empty: none",
     "delegate_timeout": "seconds that other IPAM plugins, which are executed, may take in one call; then they are "
     "killed; keep it below the agent's `--limit`",
 }

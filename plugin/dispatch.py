@@ -77,7 +77,13 @@ def _serve(
 ) -> None:
     from plugin.route import route  # noqa: PLC0415 - what has come this far is well-formed, and worth pyroute2
 
-    route(environment, document, find_node(environment, document), deliver)
+    node = find_node(environment, document)
+    if node.settings.record_dir:
+        from plugin.record import recorded  # noqa: PLC0415 - a setting that few nodes have
+
+        recorded(lambda keep: route(environment, document, node, keep), environment, document, node, deliver)
+    else:
+        route(environment, document, node, deliver)
 
 
 def ipam_role(document: Document, executable: str) -> str:

@@ -31,6 +31,7 @@ LATE = (
     "difflib",
     "ipam.delegate",
     "ipam.store.files",
+    "plugin.record",
     "plugin.route",
     "tomllib",
 )

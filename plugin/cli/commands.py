@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "install": "put the native launcher into a CNI directory, for a node without Python",
     "uninstall": "take away what install put there",
     "show": "show masters, the containers on them, their addresses and leases",
+    "trace": "replay a recorded call, and tell every step of it",
     "doctor": "look for everything that is known to go wrong on a node",
     "completion": "print a script that completes these commands in your shell",
     "version": "show the versions of the plugin and of its surroundings",

@@ -113,14 +113,16 @@ def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
     return _encode(ifinfmsg, rtnl.RTM_NEWLINK, rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL, {}, attributes)
 
 
-def create_device(kind: str, name: str) -> Message:
+def create_device(kind: str, name: str, mtu: int = 0) -> Message:
     """A device for which a kind is enough: a bridge, or a veth pair of which the kernel names the other end."""
     info = _attribute(rtnl.IFLA_INFO_KIND, kind.encode())
     return _message(
         rtnl.RTM_NEWLINK,
         rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL,
         rtnl.IFINFOMSG.pack(0, 0, 0, 0, 0),
-        _attribute(rtnl.IFLA_IFNAME, name.encode() + b"\0") + _attribute(rtnl.IFLA_LINKINFO, info),
+        _attribute(rtnl.IFLA_IFNAME, name.encode() + b"\0"),
+        _attribute(rtnl.IFLA_MTU, mtu.to_bytes(4, sys.byteorder)) if mtu else b"",
+        _attribute(rtnl.IFLA_LINKINFO, info),
     )
 
 

@@ -12,7 +12,7 @@ from conf.errors import LinkFailure
 from plugin.link import answers, messages, rtnl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Self, TypeVar
 
@@ -32,6 +32,10 @@ RTNLGRP_IPV6_IFADDR = 9
 
 RECEIVE_BYTES = 1 << 15  # the most that the kernel puts into one datagram of a dump
 DUMP_ATTEMPTS = 20
+
+
+observe: Callable[[Sequence[Message], Sequence[Sequence[bytes]], KernelRefusal | None], None] | None = None
+"""Told of each exchange while a call is traced: requests, their answers, and what was refused."""
 
 
 class KernelRefusal(LinkFailure):
@@ -117,6 +121,8 @@ class Netlink:
                         refusal = KernelRefusal(number, _explanation(kind, flags, message), position)
                 else:
                     answers[position].append(message)
+        if observe is not None:
+            observe(requests, answers, refusal)
         if refusal is not None:
             raise refusal
         if interrupted:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+observe: Callable[[str, str], None] | None = None
+"""Told of each path and the value written there while a call is traced."""
 
 
 def read(family: str, ifname: str, key: str) -> str:
@@ -18,6 +25,8 @@ def write(family: str, ifname: str, key: str, value: str) -> None:
         os.write(descriptor, value.encode())
     finally:
         os.close(descriptor)
+    if observe is not None:
+        observe(_path(family, ifname, key), value)
 
 
 def _path(family: str, ifname: str, key: str) -> str:

@@ -1,0 +1,57 @@
+"""``trace``: a recorded call once more, with every step of it in words."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from plugin.cli.output import document, json_option
+from plugin.cli.replay import NotReplayable, replay, replay_really
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+    from plugin.cli.replay import Notes
+
+
+@click.command()
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--really", is_flag=True, help="In the recorded namespace, with all its effects.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def command(*, file: TextIOWrapper, really: bool, yes: bool, as_json: bool) -> int:
+    """Replay a call that was recorded, and tell every step: store, namespaces, netlink, sysctls, answer.
+
+    The setting "record_dir" has calls recorded. The replay happens in two throw-away network namespaces with a master
+    made for it and leases of its own; a CHECK or DEL is preceded by an ADD that is not shown.
+    """
+    try:
+        call: dict[str, Any] = json.load(file)
+        about = {name: str(value) for name, value in call["environment"].items()}
+        config = json.loads(call["stdin"])
+    except (ValueError, KeyError, AttributeError) as error:
+        raise click.ClickException(f"{file.name}: no recorded call: {error}") from error
+    if really and not yes:
+        click.confirm(f"{about['CNI_COMMAND']} in {about.get('CNI_NETNS', 'no namespace')}, really?", abort=True)
+    try:
+        notes = replay_really(call) if really else replay(call)
+    except NotReplayable as error:
+        raise click.ClickException(f"{error}; --really replays it where it was recorded") from error
+    if as_json:
+        document({"environment": about, "config": config, "recorded": call["answer"], "steps": notes.steps})
+    else:
+        _tell(about, config, notes)
+    return 0
+
+
+def _tell(about: dict[str, str], config: dict[str, Any], notes: Notes) -> None:
+    for name, value in sorted(about.items()):
+        click.echo(f"{name}={value}")
+    click.echo(json.dumps(config, indent=2) + "\n")
+    for step in notes.steps:
+        click.echo(f"{step['seconds'] * 1000:9.2f} ms  {step['kind']:<9}  {' '.join(step['step'].split())}")
+        if step["result"]:
+            click.echo(textwrap.indent(step["result"], " " * 25 + "→ "))
