@@ -55,7 +55,8 @@ class RangeConfig:
     """One range as written: a subnet and optional narrower bounds, both inclusive.
 
     ``gateway`` None means "the subnet's first host address"; ``no_gateway`` means that the range has none.
-    ``exclude`` lists networks (single addresses are /32 or /128) that are never given.
+    ``exclude`` lists networks (single addresses are /32 or /128) that are never given; ``where`` is the range's place
+    in the configuration, for messages.
     """
 
     subnet: IPNetwork
@@ -64,6 +65,7 @@ class RangeConfig:
     gateway: IPAddress | None = None
     no_gateway: bool = False
     exclude: tuple[IPNetwork, ...] = ()
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def stated_version(values: dict[str, Any]) -> str:
         raise DecodingFailure(
             f'decoding version from network config: "cniVersion" is {version!r}, which is not a string',
             'write for example "cniVersion": "1.0.0"',
+            "cniVersion",
         )
     return version or versions.UNSTATED
 
@@ -64,13 +65,15 @@ def read_document(stdin: bytes, verb: str) -> Document:
         raise DecodingFailure(
             f'error unmarshall network config: "name" is {name!r}, which is not a string',
             'write for example "name": "lan"',
+            "name",
         )
     if not name:
-        raise InvalidNetworkConfig("missing network name", 'set "name" in the network configuration')
+        raise InvalidNetworkConfig("missing network name", 'set "name" in the network configuration', "name")
     if not IDENTIFIER.fullmatch(name):
         raise InvalidNetworkConfig(
             "invalid characters found in network name",
             f"{name}: \"name\" begins with a letter or digit and goes on with those, '_', '.' and '-'",
+            "name",
         )
     versions.require_verb(version, verb)
     return Document(stdin, values, version, name)

@@ -38,14 +38,20 @@ from __future__ import annotations
 
 
 class CniError(Exception):
-    """A failure with its CNI code; ``msg`` names key, value and cure, ``details`` adds the circumstances."""
+    """A failure with its CNI code; ``msg`` names key, value and cure, ``details`` adds the circumstances.
+
+    ``key`` is the place in the network configuration that it is about, as in ``ipam.ranges[0][0].subnet``, "" for none;
+    ``others`` is what else was found wrong.
+    """
 
     code = 999
+    others: tuple[CniError, ...] = ()
 
-    def __init__(self, msg: str, details: str) -> None:
+    def __init__(self, msg: str, details: str, key: str = "") -> None:
         super().__init__(msg)
         self.msg = msg
         self.details = details
+        self.key = key
 
     def __str__(self) -> str:
         return f"{self.msg} ({self.details})" if self.details else self.msg
@@ -217,6 +223,15 @@ class InternalError(CniError):
     """A bug of this plugin; the log has the traceback."""
 
     code = 999
+
+
+def together(found: list[InvalidNetworkConfig]) -> InvalidNetworkConfig:
+    """Several mistakes in one configuration as one error: the first in the message, all others in the details."""
+    first, *others = found
+    if others:
+        first.details = "; ".join(each.msg for each in others)
+        first.others = tuple(others)
+    return first
 
 
 def collected(failures: list[CniError]) -> CniError:

@@ -38,14 +38,15 @@ def read_ipam(request: Request) -> IpamConfig:
 def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     model, found = _judge_pool(request.document)
     unknown += found
-    sets = [*request.runtime_ranges]
+    sets = _placed("runtimeConfig.ipRanges", request.runtime_ranges)
     if model.subnet is not None:
         single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
-        sets.append([models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})])
-    sets += model.ranges
+        only = models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})
+        sets.append((_range(only, "ipam"),))
+    sets += _placed("ipam.ranges", model.ranges)
     return IpamConfig(
         type=request.ipam_type,
-        ranges=tuple(tuple(_range(r) for r in alternatives) for alternatives in sets),
+        ranges=tuple(sets),
         requested=tuple(_requested(request)),
         routes=_routes(model.routes),
         dns=model.dns.dns(),
@@ -65,7 +66,7 @@ def _judge_pool(document: Document) -> tuple[models.PoolModel, UnknownKeys]:
 def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     model = validate(models.StaticModel, request.ipam, "ipam.", unknown)
     addresses = []
-    for configured in model.addresses:
+    for index, configured in enumerate(model.addresses):
         try:
             address = parse_cidr(configured.address)
         except ValueError as error:
@@ -73,12 +74,15 @@ def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
                 f"the 'address' field is expected to be in CIDR notation, got: '{configured.address}'; "
                 'write "ipam.addresses[].address" as in 10.1.0.5/24',
                 str(error),
+                f"ipam.addresses[{index}].address",
             ) from error
         try:
             addresses.append(StaticAddress(address, configured.gateway))
         except ValueError as error:
             raise InvalidNetworkConfig(
-                f'{error}; mend "ipam.addresses[].gateway"', "a gateway is reached over its address's network"
+                f'{error}; mend "ipam.addresses[].gateway"',
+                "a gateway is reached over its address's network",
+                f"ipam.addresses[{index}].gateway",
             ) from error
     addresses += _static_arguments(request.arguments)
     for source in (request.args_ips, request.runtime_ips):
@@ -138,7 +142,15 @@ def _requested(request: Request) -> Iterable[IPAddress]:
     return seen
 
 
-def _range(model: models.RangeModel) -> RangeConfig:
+def _placed(where: str, sets: Sequence[Sequence[models.RangeModel]]) -> list[tuple[RangeConfig, ...]]:
+    """Range sets, each range of which knows where in the configuration it stands."""
+    return [
+        tuple(_range(model, f"{where}[{index}][{number}]") for number, model in enumerate(alternatives))
+        for index, alternatives in enumerate(sets)
+    ]
+
+
+def _range(model: models.RangeModel, where: str) -> RangeConfig:
     no_gateway = model.gateway == "none"
     return RangeConfig(
         subnet=model.subnet,
@@ -147,6 +159,7 @@ def _range(model: models.RangeModel) -> RangeConfig:
         gateway=None if no_gateway else model.gateway,
         no_gateway=no_gateway,
         exclude=tuple(model.exclude),
+        where=where,
     )
 
 
@@ -157,4 +170,6 @@ def _routes(routes: Sequence[models.RouteModel]) -> tuple[Route, ...]:
             for r in routes
         )
     except ValueError as error:
-        raise InvalidNetworkConfig(f'{error}; mend "ipam.routes[].gw"', "IPv4 routes need an IPv4 next hop") from error
+        raise InvalidNetworkConfig(
+            f'{error}; mend "ipam.routes[].gw"', "IPv4 routes need an IPv4 next hop", "ipam.routes"
+        ) from error

@@ -11,7 +11,7 @@ from netaddr import IPAddress, IPNetwork
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, model_validator
 
 from conf.addresses import Dns
-from conf.errors import InvalidNetworkConfig
+from conf.errors import InvalidNetworkConfig, together
 from conf.keys import UnknownKeys, fold_keys
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
 
@@ -233,15 +233,14 @@ def validate(model: type[Model], values: dict[str, Any], where: str, unknown: Un
 
 def _invalid(error: ValidationError, where: str) -> InvalidNetworkConfig:
     """Put pydantic's findings into one coded error: the first in the message, all of them in the details."""
-    findings = []
+    found = []
     for finding in error.errors(include_url=False, include_context=True):
         cause = finding.get("ctx", {}).get("error")
-        key = where + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in finding["loc"]).lstrip(
-            "."
-        )
-        text = str(cause) if cause is not None else finding["msg"]
-        findings.append(f'{text}; mend "{key}", which is {_shorten(finding["input"])}')
-    return InvalidNetworkConfig(findings[0], "; ".join(findings[1:]) or "the network configuration is not valid")
+        path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in finding["loc"])
+        key = where + path.lstrip(".")
+        text = f'{cause or finding["msg"]}; mend "{key}", which is {_shorten(finding["input"])}'
+        found.append(InvalidNetworkConfig(text, "the network configuration is not valid", key))
+    return together(found)
 
 
 def _shorten(value: object, limit: int = 80) -> str:

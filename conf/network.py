@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conf.errors import InvalidNetworkConfig
+from conf.errors import InvalidNetworkConfig, together
 
 MODES = ("bridge", "private", "vepa", "passthru", "source")
 
@@ -25,17 +25,15 @@ class LinkConfig:
 
     def __post_init__(self) -> None:
         """Raise InvalidNetworkConfig for values that no kernel accepts together."""
+        found = []
         if self.mode not in MODES:
-            raise InvalidNetworkConfig(
-                f'unknown macvlan mode: "{self.mode}"; "mode" is one of {", ".join(MODES)}', "bridge is the default"
-            )
+            text = f'unknown macvlan mode: "{self.mode}"; "mode" is one of {", ".join(MODES)}'
+            found.append(InvalidNetworkConfig(text, "bridge is the default", "mode"))
         if not self.promisc and self.mode != "passthru":
-            raise InvalidNetworkConfig(
-                f'"promisc": false goes with "mode": "passthru" only, "mode" is "{self.mode}"; remove one of them',
-                "in other modes the master is not made promiscuous",
-            )
+            text = f'"promisc": false goes with "mode": "passthru" only, "mode" is "{self.mode}"; remove one of them'
+            found.append(InvalidNetworkConfig(text, "in other modes the master is not made promiscuous", "promisc"))
         if self.source_macs and self.mode != "source":
-            raise InvalidNetworkConfig(
-                f'"sourceMacs" goes with "mode": "source" only, "mode" is "{self.mode}"; remove one of them',
-                f'"sourceMacs" is {", ".join(self.source_macs)}',
-            )
+            text = f'"sourceMacs" goes with "mode": "source" only, "mode" is "{self.mode}"; remove one of them'
+            found.append(InvalidNetworkConfig(text, f'"sourceMacs" is {", ".join(self.source_macs)}', "sourceMacs"))
+        if found:
+            raise together(found)

@@ -67,7 +67,7 @@ def read_ipam_request(environment: Environment, document: Document) -> Request:
     """Validate what concerns us of a call as IPAM plugin: the rest of the configuration is another plugin's."""
     values, _ = fold_keys(document.values, ["ipam", "runtimeConfig", "args", "prevResult"])
     if "ipam" not in values:
-        raise InvalidNetworkConfig("IPAM config missing 'ipam' key", 'set "ipam" in the network configuration')
+        raise InvalidNetworkConfig("IPAM config missing 'ipam' key", 'set "ipam" in the network configuration', "ipam")
     unknown: UnknownKeys = []
     network = validate(models.NetworkModel, values, "", unknown)
     return Request(
@@ -92,6 +92,6 @@ def _mac(runtime: str, argument: str, configured: str) -> str:
                 return parse_mac(text)
             except ValueError as error:
                 raise InvalidNetworkConfig(
-                    f"invalid args {text} for MAC addr: {error}; mend {key}", f"{key} is {text!r}"
+                    f"invalid args {text} for MAC addr: {error}; mend {key}", f"{key} is {text!r}", key
                 ) from error
     return ""

@@ -48,10 +48,12 @@ def require_verb(version: str, verb: str) -> None:
         raise IncompatibleVersion(
             "incompatible CNI versions",
             f'config is "{version}", plugin supports [{known}]; set "cniVersion" to one of these',
+            "cniVersion",
         )
     first = FIRST_VERSION_OF[verb]
     if not at_least(version, first):
         raise IncompatibleVersion(
             f"config version does not allow {verb}",
             f'"cniVersion" is "{version}", {verb} needs "{first}" or later',
+            "cniVersion",
         )

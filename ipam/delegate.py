@@ -46,7 +46,7 @@ class Delegate:
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Run its ADD. When the answer is of no use its DEL is run, as for every failed ADD."""
-        self._require_path()
+        self.require_path()
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
             tx.record(attachment)
@@ -75,7 +75,7 @@ class Delegate:
     def status(self, network: str) -> None:
         """Run its STATUS; without the executable no ADD can be served."""
         try:
-            self._require_path()
+            self.require_path()
         except IpamPluginMissing as error:
             raise Unavailable(error.msg, error.details) from error
         self._store.probe(network)
@@ -90,19 +90,21 @@ class Delegate:
         with self._store.transaction(owner.network) as tx:
             tx.forget(owner)
 
-    def _require_path(self) -> str:
+    def require_path(self) -> str:
+        """Return the executable's path; raises IpamPluginMissing."""
         if self._path is None:
             directories = " ".join(self._request.environment.path)
             raise IpamPluginMissing(
                 f'failed to find plugin "{self._request.ipam_type}" in path [{directories}]; '
                 'install it there, or mend "ipam.type"',
                 'this plugin itself serves "cni-macvlan-py", "host-local" and "static"',
+                "ipam.type",
             )
         return self._path
 
     def _run(self, verb: str) -> bytes:
         """Execute the plugin with our own stdin and environment; its stderr is ours."""
-        path = self._require_path()
+        path = self.require_path()
         variables = {**self._request.environment.variables, "CNI_COMMAND": verb}
         seconds = self._seconds_left()
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.errors import InvalidNetworkConfig
+from conf.errors import InvalidNetworkConfig, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -167,29 +167,38 @@ def range_sets(configs: tuple[tuple[RangeConfig, ...], ...]) -> tuple[RangeSet, 
     """
     if not configs:
         text = "no IP ranges specified; set ipam.subnet, or ipam.ranges to a list of range sets"
-        raise InvalidNetworkConfig(text, 'as in "ranges": [[{"subnet": "10.1.0.0/24"}]]')
-    sets = [_alternatives(index, config) for index, config in enumerate(configs)]
+        raise InvalidNetworkConfig(text, 'as in "ranges": [[{"subnet": "10.1.0.0/24"}]]', "ipam.ranges")
+    sets, found = [], []
+    for index, config in enumerate(configs):
+        try:
+            sets.append(_alternatives(index, config))
+        except InvalidNetworkConfig as error:
+            found.append(error)
+    if found:
+        raise together(found)
     for index, ranges in enumerate(sets):
         for other in range(index + 1, len(sets)):
             if any(one.overlaps(two) for one in ranges for two in sets[other]):
                 text = f"range set {index} overlaps with {other}; an address may be in one range set only"
-                found = " and ".join(",".join(map(str, each)) for each in (ranges, sets[other]))
-                raise InvalidNetworkConfig(text, f"the sets are {found}")
+                both = " and ".join(",".join(map(str, each)) for each in (ranges, sets[other]))
+                raise InvalidNetworkConfig(text, f"the sets are {both}", configs[other][0].where)
     gateways = frozenset(each.gateway for ranges in sets for each in ranges if each.gateway is not None)
     return tuple(RangeSet(index, ranges, gateways) for index, ranges in enumerate(sets))
 
 
 def _alternatives(index: int, configs: tuple[RangeConfig, ...]) -> tuple[Range, ...]:
     if not configs:
-        raise _invalid(index, "empty range set", "give it a range, or remove the set")
+        raise _invalid(index, "empty range set", "give it a range, or remove the set", "ipam.ranges")
     ranges = tuple(_bounded(index, config) for config in configs)
     if len({each.subnet.version for each in ranges}) > 1:
-        raise _invalid(index, "mixed address families", "put IPv4 and IPv6 ranges into range sets of their own")
+        raise _invalid(
+            index, "mixed address families", "put IPv4 and IPv6 ranges into range sets of their own", configs[0].where
+        )
     for number, one in enumerate(ranges):
         for two in ranges[number + 1 :]:
             if one.overlaps(two):
                 cure = "narrow one of them with rangeStart and rangeEnd"
-                raise _invalid(index, f"subnets {one} and {two} overlap", cure)
+                raise _invalid(index, f"subnets {one} and {two} overlap", cure, configs[number].where)
     return ranges
 
 
@@ -199,21 +208,24 @@ def _bounded(index: int, config: RangeConfig) -> Range:
     if subnet.value != subnet.first:
         network = canonical(IPAddress(subnet.first, subnet.version))
         text = f"For a subnet mask of length {subnet.prefixlen} the network address is {network}"
-        raise _invalid(index, f"Network has host bits set. {text}", f'set subnet to "{network}/{subnet.prefixlen}"')
+        cure = f'set subnet to "{network}/{subnet.prefixlen}"'
+        raise _invalid(index, f"Network has host bits set. {text}", cure, f"{config.where}.subnet")
     if subnet.version == V6 and (subnet in V4_MAPPED or V4_MAPPED in subnet):
-        raise _invalid(index, "IPNet IP and Mask version mismatch", f'write "{subnet}" as the IPv4 network it means')
+        cure = f'write "{subnet}" as the IPv4 network it means'
+        raise _invalid(index, "IPNet IP and Mask version mismatch", cure, f"{config.where}.subnet")
     first, last, gateway = _bounds(config)
     for key, address in (("RangeStart", first), ("RangeEnd", last), ("gateway", gateway)):
         if address is not None and address not in subnet:
-            cure = f"choose a {key[0].lower()}{key[1:]} from {subnet.cidr}, or leave it out"
-            raise _invalid(index, f"{key} {canonical(address)} not in network {subnet}", cure)
+            name = f"{key[0].lower()}{key[1:]}"
+            text, cure = f"{key} {canonical(address)} not in network {subnet}", f"choose a {name} from {subnet.cidr}"
+            raise _invalid(index, text, f"{cure}, or leave it out", f"{config.where}.{name}")
     if last < first:
         text = f"rangeEnd {canonical(last)} is below rangeStart {canonical(first)}"
-        raise _invalid(index, text, "exchange them")
+        raise _invalid(index, text, "exchange them", f"{config.where}.rangeEnd")
     for hole in config.exclude:
         if hole not in subnet:
             text = f"exclude {hole.ip if hole.size == 1 else hole} not in network {subnet}"
-            raise _invalid(index, text, f"exclude only what lies in {subnet}")
+            raise _invalid(index, text, f"exclude only what lies in {subnet}", f"{config.where}.exclude")
     return Range(subnet, first, last, gateway, tuple(merged((hole.first, hole.last) for hole in config.exclude)))
 
 
@@ -233,7 +245,6 @@ def _bounds(config: RangeConfig) -> tuple[IPAddress, IPAddress, IPAddress | None
     return first, last, gateway
 
 
-def _invalid(index: int, text: str, cure: str) -> InvalidNetworkConfig:
-    return InvalidNetworkConfig(
-        f"invalid range set {index}: {text}; {cure}", f"in ipam.ranges[{index}], counted from 0"
-    )
+def _invalid(index: int, text: str, cure: str, key: str) -> InvalidNetworkConfig:
+    place = f"in ipam.ranges[{index}], counted from 0"
+    return InvalidNetworkConfig(f"invalid range set {index}: {text}; {cure}", place, key)

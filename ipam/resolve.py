@@ -120,7 +120,9 @@ def find_in_path(plugin: str, directories: Sequence[str]) -> str | None:
     """The plugin's file in the first directory that has it; None if none has. Raises IpamPluginMissing."""
     if "/" in plugin or "\0" in plugin:
         raise IpamPluginMissing(
-            f'invalid plugin name: {plugin}; "ipam.type" is the name of a file in CNI_PATH, without a directory', ""
+            f'invalid plugin name: {plugin}; "ipam.type" is the name of a file in CNI_PATH, without a directory',
+            "",
+            "ipam.type",
         )
     for directory in directories:
         candidate = Path(directory, plugin)
@@ -138,4 +140,5 @@ def _require_expressible(version: str, families: list[int]) -> None:
             f"CNI version {version} does not support more than 1 address per family; "
             'raise "cniVersion", or give one address of each family',
             "results of 0.1.0 and 0.2.0 hold one ip4 and one ip6",
+            "cniVersion",
         )

@@ -49,6 +49,7 @@ def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
             f"invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; "
             f'lower "mtu" or raise that of {master.name}',
             f'"mtu" is {wanted.mtu}, master is "{master.name}"',
+            "mtu",
         )
     return master
 
