@@ -46,7 +46,7 @@ class Delegate:
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Run its ADD. When the answer is of no use its DEL is run, as for every failed ADD."""
-        self.require_path()
+        self._require_path()
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
             tx.record(attachment)
@@ -75,7 +75,7 @@ class Delegate:
     def status(self, network: str) -> None:
         """Run its STATUS; without the executable no ADD can be served."""
         try:
-            self.require_path()
+            self._require_path()
         except IpamPluginMissing as error:
             raise Unavailable(error.msg, error.details) from error
         self._store.probe(network)
@@ -90,8 +90,7 @@ class Delegate:
         with self._store.transaction(owner.network) as tx:
             tx.forget(owner)
 
-    def require_path(self) -> str:
-        """Return the executable's path; raises IpamPluginMissing."""
+    def _require_path(self) -> str:
         if self._path is None:
             directories = " ".join(self._request.environment.path)
             raise IpamPluginMissing(
@@ -104,7 +103,7 @@ class Delegate:
 
     def _run(self, verb: str) -> bytes:
         """Execute the plugin with our own stdin and environment; its stderr is ours."""
-        path = self.require_path()
+        path = self._require_path()
         variables = {**self._request.environment.variables, "CNI_COMMAND": verb}
         seconds = self._seconds_left()
         try:

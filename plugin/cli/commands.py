@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: Final = {
+    "lint": "find everything that is wrong with network configurations",
     "leases": "show who has which address, and how many are free; release some by hand",
     "gc": "remove what is left of containers that are gone",
     "demo": "attach two containers to one master, on real interfaces in throw-away namespaces",

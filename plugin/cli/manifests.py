@@ -1,0 +1,65 @@
+"""NetworkAttachmentDefinitions: network configurations as text in the YAML documents of a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from conf.errors import CniError, DecodingFailure
+from plugin.cli.networks import Network, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KIND = "NetworkAttachmentDefinition"
+
+
+def read_manifests(file: str, text: str) -> Iterator[Network | tuple[int, CniError]]:
+    """The networks of all documents, or of each that has none a line and what is wrong; other kinds are passed over."""
+    try:
+        documents = list(yaml.compose_all(text, yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        failure = DecodingFailure(f"neither JSON nor YAML: {getattr(error, 'problem', error)}; mend the text", "")
+        yield (mark.line + 1 if mark else 0), failure
+        return
+    for document in documents:
+        for resource in _resources(document):
+            if _text(_child(resource, "kind")) == KIND:
+                yield _network(file, resource)
+
+
+def _resources(document: Node | None) -> list[Node]:
+    """A document's resource, or those of its ``List``."""
+    items = _child(document, "items")
+    if isinstance(items, SequenceNode):
+        return list(items.value)
+    return [document] if document else []
+
+
+def _network(file: str, resource: Node) -> Network | tuple[int, CniError]:
+    name = _text(_child(_child(resource, "metadata"), "name"))
+    config = _child(_child(resource, "spec"), "config")
+    if not isinstance(config, ScalarNode) or not config.value.strip():
+        text = f'{KIND} "{name}" has no "spec.config"; write the network configuration there, as JSON text'
+        return resource.start_mark.line + 1, DecodingFailure(text, "")
+    first = config.start_mark.line + 1
+    try:
+        network = read_json(file, config.value, name)
+    except CniError as error:
+        return first, error
+    # A literal block keeps its lines, and begins below its mark.
+    lines = {path: first + line if config.style == "|" else first for path, line in network.lines.items()}
+    return Network(file, network.values, lines, name)
+
+
+def _child(node: Node | None, key: str) -> Node | None:
+    if not isinstance(node, MappingNode):
+        return None
+    return next((value for name, value in node.value if _text(name) == key), None)
+
+
+def _text(node: Node | None) -> str:
+    return str(node.value) if isinstance(node, ScalarNode) else ""

@@ -1,0 +1,212 @@
+"""``lint`` finds all that is wrong in all files, says where, and finds nothing in what is right."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import answered, call
+from tests.lan import Lan
+from tests.runtime import DOOR, Json, Runtime
+
+OFF = ("lint", "--no-node")
+GOOD: Json = {
+    "cniVersion": "1.1.0",
+    "name": "lan",
+    "type": "cni-macvlan-py",
+    "master": "eth0",
+    "ipam": {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/24"}]]},
+}
+
+
+def lint(tmp_path: Path, *configs: Json, status: int = 0, options: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The findings in configurations, each in a file of its own."""
+    files = []
+    for number, config in enumerate(configs):
+        files.append(tmp_path / f"{number}.conf")
+        files[-1].write_text(json.dumps(config))
+    found: list[dict[str, Any]] = answered(*OFF, *options, *files, status=status)["findings"]
+    return found
+
+
+def ranged(*ranges: Json, **keys: object) -> Json:
+    return GOOD | {"ipam": {"type": "cni-macvlan-py", "ranges": [[each] for each in ranges]}} | keys
+
+
+def test_nothing_is_found_in_what_is_right(tmp_path: Path) -> None:
+    assert lint(tmp_path, GOOD) == []
+    done = call(*OFF, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "errors: 0, warnings: 0\n")
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "code", "said"),
+    [
+        (GOOD | {"mtu": "big"}, "mtu", 7, "valid integer"),
+        (GOOD | {"mode": "bridged"}, "mode", 7, "one of bridge"),
+        (GOOD | {"promisc": False}, "promisc", 7, "passthru"),
+        (GOOD | {"mac": "01:00:00:00:00:01"}, "mac", 7, "multicast"),
+        (GOOD | {"name": ""}, "name", 7, "missing network name"),
+        (GOOD | {"cniVersion": "9.0.0"}, "cniVersion", 1, "incompatible"),
+        (GOOD | {"type": ""}, "", None, '"type" is missing'),
+        (ranged({"subnet": "10.9.0.1/24"}), "ipam.ranges[0][0].subnet", 7, "host bits"),
+        (ranged({"subnet": "10.9.0.0/24", "rangeEnd": "10.8.0.1"}), "ipam.ranges[0][0].rangeEnd", 7, "not in network"),
+        (ranged({"subnet": "10.9.0.0/24", "exclude": ["x"]}), "ipam.ranges[0][0].exclude[0]", 7, "invalid"),
+        (ranged({"rangeEnd": "10.9.0.1"}), "ipam.ranges[0][0].subnet", 7, "required"),
+        (ranged({"subnet": "10.9.0.0/24"}, {"subnet": "10.9.0.0/25"}), "ipam.ranges[1][0]", 7, "overlaps with"),
+        (GOOD | {"ipam": {"type": "host-local", "subnet": "10.9.0.1/24"}}, "ipam.subnet", 7, "host bits"),
+        (
+            GOOD | {"ipam": {"type": "static", "addresses": [{"address": "10.9.0.5"}]}},
+            "ipam.addresses[0].address", 7, "CIDR",
+        ),
+        (
+            ranged({"subnet": "10.9.0.0/24"}, {"subnet": "10.8.0.0/24"}, cniVersion="0.2.0"),
+            "cniVersion", 7, "more than 1 address per family",
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_add_would_be_refused_for(tmp_path: Path, config: Json, key: str, code: int, said: str) -> None:
+    (found,) = lint(tmp_path, config, status=1)
+    assert (found["key"], found["severity"], found["code"]) == (key, "error", code)
+    assert said in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "said"),
+    [
+        (GOOD | {"maste": "eth0"}, "maste", 'did you mean "master"?'),
+        (ranged({"subnet": "10.9.0.0/24", "rangeStrat": "10.9.0.9"}), "ipam.ranges[0][0].rangeStrat", '"rangeStart"?'),
+        ({key: value for key, value in GOOD.items() if key != "cniVersion"}, "cniVersion", "0.1.0"),
+        (GOOD | {"cniVersion": "1.0.0", "disableGC": True}, "disableGC", 'from "cniVersion" 1.1.0 on'),
+        (GOOD | {"capabilities": {"portMappings": True}}, "capabilities", '"portMappings" is not served'),
+        (GOOD | {"prevResult": {"cniVersion": "1.1.0"}}, "prevResult", "filled in by the runtime"),
+    ],
+)  # fmt: skip
+def test_what_does_something_else_than_was_meant(tmp_path: Path, config: Json, key: str, said: str) -> None:
+    (found,) = lint(tmp_path, config)
+    assert (found["key"], found["severity"], found["code"]) == (key, "warning", None)
+    assert said in found["message"]
+    lint(tmp_path, config, status=1, options=("--strict",))
+
+
+def test_all_that_is_wrong_in_one_list_is_found_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "lan.conflist"
+    file.write_text("""{
+        "cniVersion": "1.1.0", "name": "lan",
+        "plugins": [
+            {"type": "macvlan", "master": "eth0",
+             "mtu": "big",
+             "mode": "bridged",
+             "mod": "x",
+             "ipam": {"type": "host-local",
+                      "routes": [{"dst": "0.0.0.0"}],
+                      "ranges": [[{"subnet": "10.9.0.1/24",
+                                   "gatewy": "10.9.0.1"}],
+                                 [{"subnet": "10.8.0.1/24"}]]}},
+            {"typ": "tuning"}]}""")
+    done = call(*OFF, file)
+    places = re.findall(rf"^{file}:(\d+): (\w+): ([^:]+): ", done.stdout, re.MULTILINE)
+    assert done.returncode == 1
+    assert sorted(places, key=lambda place: int(place[0])) == [
+        ("5", "error", "plugins[0].mtu"),
+        ("6", "error", "plugins[0].mode"),
+        ("7", "warning", "plugins[0].mod"),
+        ("9", "error", "plugins[0].ipam.routes[0].dst"),
+        ("10", "error", "plugins[0].ipam.ranges[0][0].subnet"),
+        ("11", "warning", "plugins[0].ipam.ranges[0][0].gatewy"),
+        ("12", "error", "plugins[0].ipam.ranges[1][0].subnet"),
+        ("13", "error", "plugins[1]"),
+    ]
+    assert done.stdout.endswith("errors: 6, warnings: 2\n")
+
+
+MANIFESTS = """\
+kind: Deployment
+---
+apiVersion: k8s.cni.cncf.io/v1
+kind: NetworkAttachmentDefinition
+metadata: {name: shop}
+spec:
+  config: |
+    {"cniVersion": "1.1.0", "type": "macvlan", "master": "eth0",
+     "mode": "x"}
+---
+kind: List
+items:
+- kind: NetworkAttachmentDefinition
+  metadata: {name: empty}
+- kind: NetworkAttachmentDefinition
+  metadata: {name: broken}
+  spec: {config: '{"type": '}
+- kind: NetworkAttachmentDefinition
+  metadata: {name: right}
+  spec:
+    config: '{"cniVersion": "1.1.0", "type": "macvlan", "master": "eth0"}'
+"""
+
+
+@pytest.mark.parametrize("source", ["file", "stdin"])
+def test_manifests(tmp_path: Path, source: str) -> None:
+    file = tmp_path / "networks.yaml"
+    file.write_text(MANIFESTS)
+    found = answered(*OFF, "-" if source == "stdin" else file, stdin=MANIFESTS if source == "stdin" else "", status=1)[
+        "findings"
+    ]
+    assert [(each["line"], each["key"], each["code"]) for each in found] == [(9, "mode", 7), (13, "", 6), (17, "", 6)]
+    assert {each["file"] for each in found} == {"stdin" if source == "stdin" else str(file)}
+
+
+def test_what_is_no_configuration_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text('{"name": ')
+    (tmp_path / "b.yaml").write_text("a: [1")
+    (tmp_path / "c.conf").write_text(json.dumps(GOOD | {"mtu": "x"}))
+    found = answered(*OFF, *(tmp_path / name for name in ("a.conf", "b.yaml", "none", "c.conf")), status=1)["findings"]
+    assert [(Path(each["file"]).name, each["code"]) for each in found] == [
+        ("a.conf", 6), ("b.yaml", 6), ("none", 5), ("c.conf", 7)
+    ]  # fmt: skip
+
+
+def test_networks_that_would_give_an_address_twice(tmp_path: Path) -> None:
+    first, second = GOOD, ranged({"subnet": "10.9.0.0/25"}, name="wlan")
+    (found,) = lint(tmp_path, first, second)
+    assert (found["file"], found["key"]) == (str(tmp_path / "1.conf"), "ipam.ranges[0][0].subnet")
+    assert f'10.9.0.1-10.9.0.254 of network "lan" in {tmp_path / "0.conf"}' in found["message"]
+    static = {"ipam": {"type": "static", "addresses": [{"address": "10.9.0.7/24"}]}}
+    (found,) = lint(tmp_path, first, GOOD | static | {"name": "fixed"})
+    assert found["key"] == "ipam.addresses[0].address"
+    assert lint(tmp_path, first, second | {"master": "eth1"}) == []
+    assert lint(tmp_path, first, ranged({"subnet": "10.8.0.0/25"}, name="wlan")) == []
+    (found,) = lint(tmp_path, first, GOOD)
+    assert "is in" in found["message"]
+
+
+@pytest.mark.kernel
+def test_what_this_node_lacks(lan: Lan, runtime: Runtime, tmp_path: Path) -> None:
+    file = tmp_path / "lan.conflist"
+    plugins: list[Json] = [
+        {"type": "macvlan", "master": "eth9", "ipam": {"type": "dhcp"}},
+        {"type": "macvlan", "master": "eth0", "mtu": 9000, "ipam": {"type": "static"}},
+        {"type": "tuning"},
+        {"type": "no-such"},
+    ]
+    file.write_text(json.dumps({"cniVersion": "1.0.0", "name": "lan", "plugins": plugins}))
+    inside = ("nsenter", f"--net={lan.node.path}")
+    found = answered("lint", "--cni-path", str(runtime.cni_path), file, prefix=inside, status=1)["findings"]
+    assert [(each["key"], each["code"]) for each in found] == [
+        ("plugins[0].ipam.type", 111),
+        ("plugins[0].master", 101),
+        ("plugins[1].mtu", 7),
+        ("plugins[3].type", None),
+    ]
+    assert "candidates are eth0" in found[1]["message"]
+
+
+def test_configurations_that_the_documentation_shows(tmp_path: Path) -> None:
+    (tmp_path / "lan.conflist").write_text(
+        re.findall(r"```json\n(.*?)```", (DOOR.parent / "README.md").read_text(), re.DOTALL)[0]
+    )
+    assert answered(*OFF, tmp_path)["findings"] == []
