@@ -15,10 +15,10 @@ from conf.errors import InvalidNetworkConfig, together
 from conf.keys import UnknownKeys, fold_keys
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
 
-Ip = Annotated[IPAddress, PlainValidator(parse_ip)]
-IpOrCidr = Annotated[IPAddress, PlainValidator(parse_ip_or_cidr)]
-Cidr = Annotated[IPNetwork, PlainValidator(parse_cidr)]
-Mac = Annotated[str, PlainValidator(parse_mac)]
+Ip = Annotated[IPAddress, PlainValidator(parse_ip, json_schema_input_type=str)]
+IpOrCidr = Annotated[IPAddress, PlainValidator(parse_ip_or_cidr, json_schema_input_type=str)]
+Cidr = Annotated[IPNetwork, PlainValidator(parse_cidr, json_schema_input_type=str)]
+Mac = Annotated[str, PlainValidator(parse_mac, json_schema_input_type=str)]
 Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
@@ -31,16 +31,16 @@ def _networks_from(value: object) -> object:
     return value if not isinstance(value, str) or "/" in value else str(IPNetwork(parse_ip(value)))
 
 
-OptionalIp = Annotated[IPAddress | None, PlainValidator(_ip_unless_empty)]
-Excluded = Annotated[IPNetwork, PlainValidator(lambda value: parse_cidr(_networks_from(value)))]
+OptionalIp = Annotated[IPAddress | None, PlainValidator(_ip_unless_empty, json_schema_input_type=str)]
+Excluded = Annotated[
+    IPNetwork, PlainValidator(lambda value: parse_cidr(_networks_from(value)), json_schema_input_type=str)
+]
 
 
 class Keys(BaseModel):
     """An object whose keys are read as Go reads them; unknown ones go to the validation context's ``unknown``."""
 
-    model_config = ConfigDict(
-        extra="ignore", strict=True, frozen=True, populate_by_name=False, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True, hide_input_in_errors=True)
 
     where: ClassVar[str] = ""
     free_form: ClassVar[bool] = False
@@ -94,7 +94,9 @@ def _gateway(value: object) -> IPAddress | Literal["none"] | None:
     return "none" if value is False or value == "none" else _ip_unless_empty(value)
 
 
-Gateway = Annotated[IPAddress | Literal["none"] | None, PlainValidator(_gateway)]
+Gateway = Annotated[
+    IPAddress | Literal["none"] | None, PlainValidator(_gateway, json_schema_input_type=str | Literal[False])
+]
 
 
 class RangeModel(Keys):
