@@ -28,7 +28,11 @@ def fresh_suffix() -> str:
 def execute(*argv: str | Path, text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a program with ``text`` on stdin; a non-zero status raises AssertionError with its stderr if ``check``."""
     done = subprocess.run(  # noqa: PLW1510 - judged below, with the program's own words
-        [str(part) for part in argv], input=text if text is not None else "", capture_output=True, text=True, timeout=60
+        [str(part) for part in argv],
+        input=text if text is not None else "",
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     if check and done.returncode != 0:
         message = f"{' '.join(str(part) for part in argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout}"

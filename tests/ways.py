@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conf.document import Document
     from conf.environment import Environment
 
-SECONDS = 60
+SECONDS = 120
 
 
 @dataclass(frozen=True)

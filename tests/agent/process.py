@@ -16,7 +16,7 @@ from tests.runtime import DOOR, REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 30.0
+SECONDS = 60.0
 PAUSE = 0.01
 
 

@@ -100,7 +100,7 @@ class Preload:
         if self._server.stdin and self._server.stdout:
             with suppress(BrokenPipeError):
                 self._server.stdin.close()
-            self._server.wait(timeout=30)
+            self._server.wait(timeout=60)
             self._server.stdout.close()
 
     def root(self) -> Path:

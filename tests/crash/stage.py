@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.crash.preload import Outcome, Preload
     from tests.crash.scenarios import Scenario
 
-ORPHAN_SECONDS = 10.0
+ORPHAN_SECONDS = 60.0
 VALID = "cni.dev/valid-attachments"
 
 

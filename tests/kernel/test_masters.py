@@ -141,11 +141,11 @@ def test_a_namespace_that_only_a_process_holds(lan: Lan, runtime: Runtime) -> No
         runtime.delete(config, container, netns=path).expect()
         assert (container.links(), runtime.held()) == (["lo"], [])
     finally:
-        holder.communicate(timeout=10)
+        holder.communicate(timeout=60)
 
 
 def until_inside(container: Namespace, pid: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while pid not in container.processes():
         assert time.monotonic() < deadline
 
