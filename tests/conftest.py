@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -31,6 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
     del config
     if os.geteuid() != 0:
         pytest.exit("the tests make network namespaces: run them as root", returncode=1)
+    _heed_signals()
+
+
+def _heed_signals() -> None:
+    """Ignore no signal that whoever started us in the background has us ignore: what we execute would ignore it too."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
