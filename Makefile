@@ -80,7 +80,7 @@ network-tools:
 	fi
 
 .PHONY: setup-test
-setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp ## Install what the tests need as well: packages, the reference plugins
+setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/promtool ## Install what the tests need as well: packages, the reference plugins
 	@if [ ! -x /usr/lib/cni/macvlan ]; then
 	    $(call apt_install,containernetworking-plugins)
 	fi
@@ -94,6 +94,19 @@ setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp ## Install
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
 	fi
+
+# Out of its package and not with it: that would start a Prometheus on this machine.
+$(VENV)/promtool: $(VENV)/runtime.stamp
+	@command -v apt-get >/dev/null || { echo "make: please put Prometheus's promtool into $(VENV)" >&2; exit 1; }
+	echo "fetching promtool"
+	directory=$$(mktemp -d)
+	trap 'rm -rf "$$directory"' EXIT
+	here=$$PWD
+	cd "$$directory"
+	apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }
+	dpkg-deb -x prometheus_*.deb .
+	mv usr/bin/promtool "$$here/$@"
+	touch "$$here/$@"
 
 $(VENV)/%.stamp: requirements-%.txt $(VENV)/runtime.stamp
 	@echo "installing the packages of $< into $(VENV)"
