@@ -40,7 +40,8 @@ class Machine:
         self._stage = directory / "stage"
         self._trees = trees
         self.pid = 0
-        self._groups = [hierarchy / f"{PREFIX}machine-{fresh_suffix()}" for hierarchy in hierarchies()]
+        name = f"{PREFIX}machine-{fresh_suffix()}"
+        self._groups = [hierarchy / name for hierarchy in hierarchies()]
 
     def __enter__(self) -> Self:
         try:
@@ -62,7 +63,10 @@ class Machine:
                 if (group / key).exists() and not (group / key).read_text().strip():
                     (group / key).write_text((group.parent / key).read_text())
         join = "".join(f"echo $$ >{group}/cgroup.procs; " for group in self._groups)
-        unshare = "unshare --cgroup --mount --pid --ipc --uts --fork --propagation private"
+        # A killed test run takes its machine with it.
+        unshare = (
+            "setpriv --pdeathsig KILL unshare --cgroup --mount --pid --ipc --uts --kill-child --propagation private"
+        )
         with self.console.open("w") as console:
             self._keeper = subprocess.Popen(
                 ["nsenter", f"--net={self.network.path}", "sh", "-euc", f'{join} exec {unshare} sh "$@"', "-"]
