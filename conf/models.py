@@ -68,8 +68,8 @@ class RouteModel(Keys):
 
     dst: Cidr = Field(description="destination network")
     gw: OptionalIp = Field(None, description="next hop; default: the first gateway of its family")
-    mtu: Uint32 | None = Field(None, description="path MTU of the route")
-    advmss: Uint32 | None = Field(None, description="MSS to advertise to the destination")
+    mtu: Uint32 | None = Field(None, description="path MTU of the route, in bytes")
+    advmss: Uint32 | None = Field(None, description="MSS to advertise to the destination, in bytes")
     priority: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(None, description="metric, lower wins")
     table: Uint32 | None = Field(None, description="routing table; default: main (254)")
     scope: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="rtnetlink scope; 253 is link")
@@ -195,12 +195,12 @@ class NetworkModel(Keys):
     type: str = Field("", description="file name of the plugin")
     master: str = Field("", description="parent interface; default: that of the default route")
     mode: str = Field("bridge", description="bridge, private, vepa, passthru or source")
-    mtu: int = Field(0, description="MTU; 0: that of the master")
+    mtu: int = Field(0, description="MTU in bytes; 0: that of the master")
     mac: str = Field("", description="MAC address; default: random")
     link_in_container: bool = Field(
         default=False, alias="linkInContainer", description="look the master up inside the container's namespace"
     )
-    bcqueuelen: Uint32 = Field(0, description="length of the broadcast queue; 0: the kernel's default")
+    bcqueuelen: Uint32 = Field(0, description="length of the broadcast queue in frames; 0: the kernel's default")
     bccutoff: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = Field(
         None, description="how many receivers make a broadcast be queued; needs Linux 6.4"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,13 +13,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from conf import errors
+from conf import models as conf_models
 from conf.addresses import BUILT_IN
 from conf.document import read_document
 from conf.environment import REQUIRED_BY, Environment
 from conf.ipam import read_ipam
 from conf.keys import UnknownKeys
-from conf.models import NetworkModel, PoolModel, RangeModel, StaticModel, validate
-from conf.settings import parse_settings
+from conf.models import Keys, NetworkModel, PoolModel, RangeModel, StaticModel, validate
+from conf.settings import Settings, parse_settings
 from conf.strict import read_ipam_request, read_request
 from docs import generate
 from ipam.ranges import range_sets
@@ -63,6 +65,17 @@ def test_readme_has_every_key_of_the_models() -> None:
     wanted |= {f"ipam.{key}" for key in PoolModel.known_keys() + StaticModel.known_keys()}
     wanted |= {f"ipam.ranges[][].{key}" for key in RangeModel.known_keys()}
     assert wanted <= listed
+
+
+def test_configuration_has_every_key_and_every_setting() -> None:
+    listed = set(re.findall(r"^\| `([^`]+)` \|", CONFIGURATION, re.MULTILINE))
+    keys = {path.strip("`") for path, *_ in generate.every_key()}
+    # The object that each of these stands for is described in words.
+    assert keys - listed == {"args.cni"}
+    described = keys | {path.rpartition(".")[2] for path in keys}
+    models = [each for each in vars(conf_models).values() if isinstance(each, type) and issubclass(each, Keys)]
+    assert {key for model in models for key in model.known_keys()} <= described
+    assert {field.name for field in fields(Settings)} <= listed
 
 
 def test_every_error_has_its_section_and_every_section_its_error() -> None:

@@ -27,11 +27,12 @@ def test_modes(machine: Machine, lan: Lan) -> None:
     lan.node.batch("link del lan0")
 
 
-def test_readme(machine: Machine) -> None:
+def test_readme_and_then_the_agent(machine: Machine) -> None:
     stages.podman(machine)
     with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
-        for step in steps(REPOSITORY / "README.md"):
+        for step in steps(REPOSITORY / "README.md") + steps(DOCS / "agent.md"):
             shell.follow(step)
+    assert machine.run("systemctl", "is-active", "cni-macvlan-py-agent.socket") == "active\n"
 
 
 def test_migration(machine: Machine) -> None:
@@ -40,3 +41,8 @@ def test_migration(machine: Machine) -> None:
     with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
         for step in steps(DOCS / "migration.md"):
             shell.follow(step)
+
+
+def test_every_page_that_tells_what_to_type_is_followed() -> None:
+    typed = {page.name for page in (REPOSITORY / "README.md", *DOCS.glob("*.md")) if steps(page)}
+    assert typed == {"README.md", "agent.md", "migration.md", "modes.md"}
