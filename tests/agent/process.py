@@ -57,8 +57,12 @@ class Agent:
         self.pid = self.process.pid
 
     def wait_ready(self) -> Self:
-        """Wait until it says that it is."""
-        self.wait_told("READY=1")
+        """Wait until it says that it is; one that never does is killed, and in nobody's way."""
+        try:
+            self.wait_told("READY=1")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def wait_told(self, what: str, times: int = 1) -> None:
