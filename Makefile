@@ -94,6 +94,9 @@ setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/pr
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
 	fi
+	if ! command -v mmdebstrap >/dev/null || [ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+	    $(call apt_install,mmdebstrap debian-archive-keyring)
+	fi
 
 # Out of its package and not with it: that would start a Prometheus on this machine.
 $(VENV)/promtool: $(VENV)/runtime.stamp
