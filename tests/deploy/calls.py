@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any, Self
 
 from tests.runtime import Answer, one_document
@@ -35,15 +34,12 @@ class Container:
 
     def call(self, verb: str, config: Json, plugin: str = NAME) -> Answer:
         """One call; between ADD and DEL the answer of ADD goes along."""
-        variables = {
-            "CNI_COMMAND": verb, "CNI_CONTAINERID": self._name, "CNI_NETNS": self.netns, "CNI_IFNAME": IFNAME,
-            "CNI_PATH": f"{BIN}:/usr/lib/cni", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        }  # fmt: skip
-        done = subprocess.run(
-            [*self._machine.enter(), f"{BIN}/{plugin}"], env=variables, capture_output=True, text=True, timeout=60,
-            input=json.dumps({"prevResult": self._result, **config} if self._result else config), check=False,
-        )  # fmt: skip
-        answer = Answer(done.returncode, one_document(done.stdout), done.stdout, done.stderr)
+        given = {"CONTAINERID": self._name, "NETNS": self.netns, "IFNAME": IFNAME, "PATH": f"{BIN}:/usr/lib/cni"}
+        variables = {f"CNI_{key}": value for key, value in {"COMMAND": verb, **given}.items()}
+        stdin = json.dumps({"prevResult": self._result, **config} if self._result else config)
+        with self._machine.spawn(f"{BIN}/{plugin}", **variables) as process:
+            said, _ = process.communicate(stdin, timeout=60)
+        answer = Answer(process.returncode, one_document(said), said, "")
         if verb in {"ADD", "DEL"} and answer.ok:
             self._result = answer.document
         return answer

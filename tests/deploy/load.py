@@ -53,4 +53,4 @@ class Load:
                     answer = container.call(verb, self._config)
                     self.calls += 1
                     if not answer.ok:
-                        self.failures.append(f"{verb}: {answer.stdout}{answer.stderr}")
+                        self.failures.append(f"{verb}: {answer.stdout}")
