@@ -5,6 +5,7 @@ CNI_BIN_DIR ?= /opt/cni/bin
 LINKS ?=
 DESTDIR ?=
 FORCE ?=
+SYSTEMD ?=
 # The Python that makes .venv and that an installed plugin runs on; empty: the system's own, then the first on PATH.
 PYTHON ?=
 # What `make test-python` asks Debian for, in this order: the newest that all packages of requirements-test.txt are built for.
@@ -161,12 +162,14 @@ bench: root setup-test ## Compare with the reference plugins, write docs/benchma
 	@$(WITH_VENV) PYTHONPATH=. $(VENV_PYTHON) -m bench $(BENCH_ARGS)
 
 .PHONY: install
-install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-local static" adds names, FORCE=1 takes them
+install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-local static" adds names, FORCE=1 takes them, SYSTEMD=1 runs the agent
 	@$(VENV_PYTHON) -I $(INSTALLER) --links "$(LINKS)" $(if $(filter-out 0,$(FORCE)),--force)
+	$(if $(filter-out 0,$(SYSTEMD)),deploy/units install "$(APP_DIR)" "$(DESTDIR)")
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there; leases and settings stay
-	@$(or $(PYTHON),python3) -I $(INSTALLER) --uninstall
+	@deploy/units uninstall "$(APP_DIR)" "$(DESTDIR)"
+	$(or $(PYTHON),python3) -I $(INSTALLER) --uninstall
 
 .PHONY: lock
 lock: ## Resolve requirements*.txt anew, newest versions with their hashes (needs uv)

@@ -266,10 +266,23 @@ def test_unknown_role_is_refused(node: Node, release: Path) -> None:
 
 
 def test_make_installs_under_a_prefix_and_removes_it(tmp_path: Path) -> None:
-    make = ["make", "-C", str(TREE), f"DESTDIR={tmp_path}/host", "LINKS=macvlan"]
+    make = ["make", "-C", str(TREE), f"DESTDIR={tmp_path}/host", "LINKS=macvlan", "SYSTEMD=1"]
     subprocess.run([*make, "install"], stdin=subprocess.DEVNULL, check=True, timeout=100)
+    assert (tmp_path / "host/etc/systemd/system/cni-macvlan-py-agent.socket").is_file()
     link = tmp_path / "host/opt/cni/bin/macvlan"
     assert link.readlink() == Path(f"/opt/{DOOR}/current/entry")
     assert_works(tmp_path / f"host/opt/{DOOR}/current/{DOOR}", tmp_path)
     subprocess.run([*make, "uninstall"], stdin=subprocess.DEVNULL, check=True, timeout=100)
     assert [path for path in (tmp_path / "host").rglob("*") if not path.is_dir()] == []
+
+
+def test_units_lead_to_where_the_plugin_is(tmp_path: Path) -> None:
+    units = tmp_path / "etc/systemd/system"
+    script = [str(TREE / "deploy/units")]
+    subprocess.run([*script, "install", "/srv/plugin", str(tmp_path)], check=True)
+    assert names(units) == ["cni-macvlan-py-agent.service", "cni-macvlan-py-agent.socket"]
+    assert "ExecStart=/srv/plugin/current/cni-macvlan-py agent\n" in (units / names(units)[0]).read_text()
+    subprocess.run([*script, "uninstall", "/opt/cni-macvlan-py", str(tmp_path)], check=True)
+    assert len(names(units)) == 2, "another installation's are left alone"
+    subprocess.run([*script, "uninstall", "/srv/plugin", str(tmp_path)], check=True)
+    assert names(units) == []

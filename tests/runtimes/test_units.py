@@ -13,6 +13,7 @@ from tests.deploy.calls import BIN, NAME, Container
 from tests.deploy.load import Load
 from tests.left_behind import left_on
 from tests.machine import Machine
+from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +23,25 @@ if TYPE_CHECKING:
     from tests.runtime import Json
 
 UNITS = ("cni-macvlan-py-agent.socket", "cni-macvlan-py-agent.service")
-DIRECTORY = "/opt/cni-macvlan-py/current/deploy/systemd"
+SCRIPT, APP = REPOSITORY / "deploy/units", "/opt/cni-macvlan-py"
 POOL: Json = {"type": NAME, "ranges": [[{"subnet": "10.9.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}
 CONFIG: Json = {"cniVersion": "1.0.0", "name": "lan", "type": NAME, "master": "eth0", "ipam": POOL}
 DUAL: Json = {**CONFIG, "ipam": {**POOL, "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]]}}
 EXECUTED: Json = {**CONFIG, "name": "theirs", "ipam": {"type": "host-local-of-theirs", "ranges": POOL["ranges"]}}
-EXPOSURE = 5.0
+EXPOSURE = 3.4
 
 
 @pytest.fixture
 def machine(lan: Lan, tmp_path: Path, installed: Path) -> Iterator[Machine]:
     """A machine whose systemd listens for the agent."""
     with Machine(lan.node, tmp_path, installed) as made:
-        made.run("sh", "-c", f"cp {DIRECTORY}/* /etc/systemd/system && systemctl daemon-reload")
         made.run("cp", "/usr/lib/cni/host-local", f"{BIN}/host-local-of-theirs")
-        made.run("systemctl", "start", UNITS[0])
+        made.run(SCRIPT, "install", APP)
         yield made
+        made.run(SCRIPT, "uninstall", APP)
         assert left_on(made) == []
+        assert not list(made.path("/run/cni-macvlan-py").iterdir())
+        assert not list(made.path("/etc/systemd/system").glob("cni-macvlan-py-agent.s*t"))
 
 
 def process(machine: Machine) -> int:
@@ -80,12 +83,13 @@ def test_a_namespace_of_a_process_that_may_more(machine: Machine) -> None:
 
 
 def test_restarts_under_load_lose_no_call(machine: Machine) -> None:
+    """An install over an install restarts it."""
     load = Load(machine, CONFIG)
     with load.by(4):
         load.go_on()
         for _ in range(3):
             before = process(machine)
-            machine.run("systemctl", "restart", UNITS[1])
+            machine.run(SCRIPT, "install", APP)
             load.go_on()
             assert process(machine) not in {0, before}
     assert load.failures == []
