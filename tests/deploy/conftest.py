@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,6 @@ from tests.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.lan import Lan
 
@@ -32,7 +33,9 @@ def images(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / ARCHIVE).is_file():
             place.mkdir(exist_ok=True)
-            Workshop(tmp_path_factory.mktemp("workshop")).build(place / ARCHIVE)
+            # podman takes no long paths for its store.
+            with tempfile.TemporaryDirectory(prefix="cmv-", dir="/var/tmp") as directory:
+                Workshop(Path(directory)).build(place / ARCHIVE)
     return place
 
 
