@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.command import answered, call
 from tests.lan import Lan
-from tests.runtime import DOOR, Json, Runtime
+from tests.runtime import REPOSITORY, Json, Runtime
 
 OFF = ("lint", "--no-node")
 GOOD: Json = {
@@ -206,7 +206,9 @@ def test_what_this_node_lacks(lan: Lan, runtime: Runtime, tmp_path: Path) -> Non
 
 
 def test_configurations_that_the_documentation_shows(tmp_path: Path) -> None:
-    (tmp_path / "lan.conflist").write_text(
-        re.findall(r"```json\n(.*?)```", (DOOR.parent / "README.md").read_text(), re.DOTALL)[0]
-    )
-    assert answered(*OFF, tmp_path)["findings"] == []
+    text = (REPOSITORY / "docs/configuration.md").read_text()
+    shown = re.findall(r"^```json\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    for number, block in enumerate(shown):
+        (tmp_path / f"{number}.conflist").write_text(block)
+    assert shown
+    assert answered(*OFF, tmp_path)["errors"] == 0
