@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 UNIX = "unix:"
-LONGEST_PATH = 107  # sun_path of struct sockaddr_un, less the terminating NUL
+LONGEST_PATH = 103  # sun_path of struct sockaddr_un, less the terminating NUL and the ".new" that it is made by
 LAST_PORT = 65535
 CURE = 'write "unix:/PATH", or an address and a port as in "127.0.0.1:9753" and "[::1]:9753"'
 
@@ -28,8 +28,8 @@ def read_endpoint(text: str) -> Endpoint:
     """
     if text.startswith(UNIX):
         path = text.removeprefix(UNIX)
-        if not path.startswith("/") or len(path.encode()) > LONGEST_PATH:
-            raise ValueError(f"begin the path with / and give it at most {LONGEST_PATH} bytes")
+        if not path.startswith("/") or "\0" in path or len(path.encode()) > LONGEST_PATH:
+            raise ValueError(f"begin the path with / and give it at most {LONGEST_PATH} bytes, none of them NUL")
         return Endpoint(path=path)
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})", text)
     if match is None:

@@ -49,6 +49,14 @@ def end_call(failure: CniError | None, began: float) -> None:
     _call.set(())
 
 
+class _OneLine(logging.Formatter):
+    """Text of which a message, which may be another program's, cannot begin a line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as the class that it is of
+        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        return super().formatMessage(record)
+
+
 def _handler(settings: Settings) -> logging.Handler:
     if settings.log_format == "journal":
         from plugin.log_formats import JournalHandler  # noqa: PLC0415 - for nodes whose settings ask for it
@@ -60,7 +68,7 @@ def _handler(settings: Settings) -> logging.Handler:
 
         handler.setFormatter(JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(_OneLine(FORMAT))
     return handler
 
 

@@ -9,6 +9,7 @@ still answers those who had asked it.
 from __future__ import annotations
 
 import array
+import errno
 import logging
 import socket
 import struct
@@ -74,6 +75,15 @@ class Exposition(ThreadingMixIn, TCPServer):
         while self._deadlines and time.monotonic() < until:
             time.sleep(0.01)
         self._hang_up(list(self._deadlines))
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take who has come; while there are no descriptors left, not over and over."""
+        try:
+            return super().get_request()
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                time.sleep(TICK_SECONDS)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as the class that it is of
         """Answer in a thread, so that nobody waits for who is slow, and in few of them."""

@@ -94,15 +94,17 @@ def test_json(runtime: Runtime, lan: Lan, way: str) -> None:
 
 
 @WAYS
-def test_json_of_several_lines(runtime: Runtime, lan: Lan, way: str) -> None:
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_messages_of_several_lines(runtime: Runtime, lan: Lan, way: str, log_format: str) -> None:
     """What somebody else wrote cannot end a line and begin one of its own."""
     foreign = runtime.cni_path / "foreign"
-    foreign.write_text("""#!/bin/sh\nprintf '{"code": 7, "msg": "one\\\\nERROR two\\\\u2028three"}'\nexit 1\n""")
+    foreign.write_text("""#!/bin/sh\nprintf '{"code": 7, "msg": "one\\\\nERROR two"}'\nexit 1\n""")
     foreign.chmod(0o755)
-    with logging(runtime, way, log_level="info", log_format="json"):
+    with logging(runtime, way, log_level="info", log_format=log_format):
         assert runtime.add(runtime.config({"type": "foreign"}), lan.container()).code == 7
     (line,) = runtime.log_file.read_text().splitlines()
-    assert "one\nERROR two\u2028three" in json.loads(line)["message"]
+    message = json.loads(line)["message"] if log_format == "json" else line.replace("\\n", "\n")
+    assert "one\nERROR two" in message
 
 
 @WAYS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import socket
 import subprocess
 import threading
@@ -358,6 +359,21 @@ def test_those_who_ask_are_few_and_quick(measured: Measured, agent: Agent) -> No
     assert measured.scrape()("workers") == 16
 
 
+def test_no_descriptors_are_left(measured: Measured, agent: Agent) -> None:
+    """It waits for some instead of asking for them over and over, and then answers."""
+    limits = resource.prlimit(agent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with socket.socket(socket.AF_UNIX) as early:
+        early.connect(str(measured.place))
+        before = time.clock_gettime(~agent.pid << 3 | 2)  # its processor time, as bench/agent.py reads it
+        time.sleep(1)
+        assert time.clock_gettime(~agent.pid << 3 | 2) - before < 0.3
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, limits)
+        early.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        early.settimeout(30)
+        assert early.recv(100).startswith(b"HTTP/1.0 200")
+
+
 def test_off_by_default(tmp_path: Path) -> None:
     """Without the setting nobody listens for scrapers, and nobody would wait for their library."""
     with Agent(tmp_path / "agent.sock") as plain:
@@ -386,7 +402,8 @@ def test_endpoints(value: str, expected: Endpoint) -> None:
     "value",
     [
         "9753", ":9753", "localhost:9753", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.1:80", "::1:80",
-        "[127.0.0.1]:80", "[::1]", "unix:", "unix:metrics.sock", "unix:/" + "x" * 107, "http://127.0.0.1:80", " ",
+        "[127.0.0.1]:80", "[::1]", "unix:", "unix:metrics.sock", "unix:/" + "x" * 103, "unix:/a\0b",
+        "http://127.0.0.1:80", " ",
         "[::1%eth0]:80", "127.0.0.1:80\n",
     ],
 )  # fmt: skip
