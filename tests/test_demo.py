@@ -71,7 +71,7 @@ def lying_door(directory: Path, lie: str) -> Path:
     source = DOOR.read_text()
     start = source.index("sys.path[:0]")
     door = tree / DOOR.name
-    door.write_text(f'{source[:start]}verb = os.environ.get("CNI_COMMAND")\n{lie}\n{source[start:]}')
+    door.write_text(f'{source[:start]}import os\nverb = os.environ.get("CNI_COMMAND")\n{lie}\n{source[start:]}')
     shutil.copymode(DOOR, door)
     return door
 
