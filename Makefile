@@ -139,15 +139,16 @@ test: root setup-test ## Run everything: linters, architecture, the plugin on a 
 .PHONY: test-python
 test-python: root ## Run the tests on another Python, in a copy of the tree: PYTHON=..., or the newest that Debian has (root)
 	@python="$(PYTHON)"
+	copy=$$(mktemp -d)
+	trap 'rm -rf "$$copy"' EXIT
+	chmod 755 "$$copy"
+	# Inside the copy: the machines that tests boot see their checkout, and nothing else of /tmp.
 	if [ -z "$$python" ]; then
 	    command -v patchelf >/dev/null || {
 	        $(call apt_install,patchelf)
 	    }
-	    python=$$(.ci/fetch-python .python $(NEWEST_PYTHONS))
+	    python=$$(.ci/fetch-python "$$copy/.python" $(NEWEST_PYTHONS))
 	fi
-	copy=$$(mktemp -d)
-	trap 'rm -rf "$$copy"' EXIT
-	chmod 755 "$$copy"
 	tar -c --exclude-vcs --exclude='./.*_cache' --exclude=./.venv --exclude=./.python --exclude=./.hypothesis . | tar -x -C "$$copy"
 	cd "$$copy"
 	# No part of this make, and without -C: the tests call make too, and read its words.

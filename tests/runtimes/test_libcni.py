@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Libcni:
         self._lan = runtime.lan
         self._list = runtime.directory / "lan.conflist"
         self._environment = {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": os.environ["PATH"],
             "CNI_PATH": str(runtime.cni_path),
             "CNI_CACHE": str(runtime.directory / "cache"),
             "CNI_MACVLAN_SETTINGS": str(runtime.settings),
