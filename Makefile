@@ -139,18 +139,20 @@ test: root setup-test ## Run everything: linters, architecture, the plugin on a 
 .PHONY: test-python
 test-python: root ## Run the tests on another Python, in a copy of the tree: PYTHON=..., or the newest that Debian has (root)
 	@python="$(PYTHON)"
-	copy=$$(mktemp -d)
-	trap 'rm -rf "$$copy"' EXIT
-	chmod 755 "$$copy"
-	# Inside the copy: the machines that tests boot see their checkout, and nothing else of /tmp.
+	mkdir -p build
+	# Below the checkout and not in /tmp, of which the machines that tests boot, and the units on them, have one of their own.
+	place=$$(mktemp -d "$(CURDIR)/build/python.XXXXXX")
+	trap 'rm -rf "$$place"' EXIT
+	chmod 755 "$$place"
 	if [ -z "$$python" ]; then
 	    command -v patchelf >/dev/null || {
 	        $(call apt_install,patchelf)
 	    }
-	    python=$$(.ci/fetch-python "$$copy/.python" $(NEWEST_PYTHONS))
+	    python=$$(.ci/fetch-python "$$place/python" $(NEWEST_PYTHONS))
 	fi
-	tar -c --exclude-vcs --exclude='./.*_cache' --exclude=./.venv --exclude=./.python --exclude=./.hypothesis . | tar -x -C "$$copy"
-	cd "$$copy"
+	mkdir "$$place/tree"
+	tar -c --exclude-vcs --exclude='./.*_cache' --exclude=./.venv --exclude=./build --exclude=./.hypothesis . | tar -x -C "$$place/tree"
+	cd "$$place/tree"
 	# No part of this make, and without -C: the tests call make too, and read its words.
 	env -u MAKEFLAGS -u MAKELEVEL make test PYTHON="$$python" PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov)"
 
@@ -185,5 +187,5 @@ lock: ## Resolve requirements*.txt anew, newest versions with their hashes (need
 
 .PHONY: clean
 clean: ## Remove .venv, caches and coverage data
-	@rm -rf $(VENV) .python build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
