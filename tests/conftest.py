@@ -1,16 +1,19 @@
-"""What every test may ask for: a LAN of its own, and a runtime that calls our plugin on it."""
+"""What every test may ask for: a LAN of its own, a runtime that calls our plugin on it, images to deploy."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES, Runtime
 from tests.ways import Executed, InProcess
@@ -94,6 +97,21 @@ def lan(tmp_path: Path) -> Iterator[Lan]:
         if made.suffix in name
     ]
     assert made.leaks + strays == []
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A tree with an archive of both images; built once for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    place = (own if worker_id == "master" else own.parent) / "images"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / ARCHIVE).is_file():
+            place.mkdir(exist_ok=True)
+            # podman takes no long paths for its store.
+            with tempfile.TemporaryDirectory(prefix="cmv-", dir="/var/tmp") as directory:
+                Workshop(Path(directory)).build(place / ARCHIVE)
+    return place
 
 
 @pytest.fixture

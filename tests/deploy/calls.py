@@ -16,6 +16,13 @@ NAME = "cni-macvlan-py"
 IFNAME = "net1"
 
 
+def execute(machine: Machine, plugin: str, config: Json, **variables: str) -> Answer:
+    """Execute what is in /opt/cni/bin, with ``CNI_…`` variables."""
+    with machine.spawn(f"{BIN}/{plugin}", **{f"CNI_{key}": value for key, value in variables.items()}) as process:
+        said, _ = process.communicate(json.dumps(config), timeout=60)
+    return Answer(process.returncode, one_document(said), said, "")
+
+
 class Container:
     """A network namespace on a machine, and the calls that are made for it; a context manager."""
 
@@ -35,11 +42,8 @@ class Container:
     def call(self, verb: str, config: Json, plugin: str = NAME) -> Answer:
         """One call; between ADD and DEL the answer of ADD goes along."""
         given = {"CONTAINERID": self._name, "NETNS": self.netns, "IFNAME": IFNAME, "PATH": f"{BIN}:/usr/lib/cni"}
-        variables = {f"CNI_{key}": value for key, value in {"COMMAND": verb, **given}.items()}
-        stdin = json.dumps({"prevResult": self._result, **config} if self._result else config)
-        with self._machine.spawn(f"{BIN}/{plugin}", **variables) as process:
-            said, _ = process.communicate(stdin, timeout=60)
-        answer = Answer(process.returncode, one_document(said), said, "")
+        config = {"prevResult": self._result, **config} if self._result else config
+        answer = execute(self._machine, plugin, config, COMMAND=verb, **given)
         if verb in {"ADD", "DEL"} and answer.ok:
             self._result = answer.document
         return answer

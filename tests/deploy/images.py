@@ -13,7 +13,8 @@ PYTHON = "3.11"
 # What gcr.io/distroless/python3-debian12 has that the agent needs, and no shell either.
 BASE = ("python3-minimal", "libpython3-stdlib", "libsqlite3-0", "libffi8")
 BUILDER = ("python3-pip", "dash", "coreutils", "make", "gcc", "libc6-dev", "musl-tools")
-FIRST, SECOND = "registry.example/cni-macvlan-py:first", "registry.example/cni-macvlan-py:second"
+FIRST, SECOND = "registry.example/cni-macvlan-py:1", "registry.example/cni-macvlan-py:2"
+ARCHIVE = "images.tar"
 SECONDS = 300
 # A successor: only its version differs.
 UPGRADE = f"FROM {FIRST}\nCOPY pyproject.toml /opt/cni-macvlan-py/\n"

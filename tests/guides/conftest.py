@@ -1,4 +1,4 @@
-"""A fresh machine on a home LAN, with a checkout, and with packages as if its owner had a network to get them from."""
+"""Fresh machines on a home LAN, with a checkout, and with packages as if their owner had a network to get them from."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.cluster import Cluster
+from tests.deploy.images import ARCHIVE
 from tests.left_behind import left_on
 from tests.machine import Machine
 from tests.runtime import REPOSITORY
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
     from tests.lan import Lan
 
-NODE, ROUTER = "192.168.1.10/24", "192.168.1.1/24"
+NODE, ROUTER, WORKSTATION = "192.168.1.10/24", "192.168.1.1/24", "192.168.1.20"
+# What the machine that the tests run on may have, and a fresh one has not.
+FORMER = ("/etc/cni", "/etc/cni-macvlan-py", "/opt/cni", "/opt/cni-macvlan-py", "/etc/containers/containers.conf")
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +41,31 @@ def wheels(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 
 @pytest.fixture
-def machine(lan: Lan, tmp_path: Path, wheels: Path) -> Iterator[Machine]:
-    """The machine; `eth0` leads to a LAN of 192.168.1.0/24 whose router is ``lan.peer``."""
+def home(lan: Lan) -> Lan:
+    """A LAN of 192.168.1.0/24, with `eth0` of the node on it, and ``lan.peer`` for its router."""
     for host, address in ((lan.node, NODE), (lan.peer, ROUTER)):
         host.batch("addr flush dev eth0 scope global", f"addr add {address} dev eth0")
     lan.node.batch(f"route add default via {ROUTER.partition('/')[0]}")
-    with Machine(lan.node, tmp_path, wheels) as booted:
-        booted.run("rm", "-rf", "/etc/cni", "/opt/cni", "/opt/cni-macvlan-py", "/etc/containers/containers.conf")
+    return lan
+
+
+@pytest.fixture
+def machine(home: Lan, tmp_path: Path, wheels: Path) -> Iterator[Machine]:
+    """The machine, on the LAN."""
+    with Machine(home.node, tmp_path, wheels) as booted:
+        booted.run("rm", "-rf", *FORMER)
         yield booted
         assert left_on(booted) == []
+
+
+@pytest.fixture
+def workstation(home: Lan, tmp_path: Path, images: Path) -> Iterator[Machine]:
+    """A machine of the LAN beside a cluster's only node, whose containerd has our images as if it had pulled them."""
+    places = [tmp_path / name for name in ("node", "workstation")]
+    for place in places:
+        place.mkdir()
+    with Machine(home.node, places[0], images) as node, Machine(home.neighbour(WORKSTATION), places[1]) as booted:
+        node.run("rm", "-rf", *FORMER)
+        with Cluster(node, f"/{ARCHIVE}"):
+            yield booted
+        assert left_on(node) == []

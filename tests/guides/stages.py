@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.cluster.server import PORT
 
 if TYPE_CHECKING:
     from tests.machine import Machine
@@ -23,6 +27,14 @@ ROOT_FILE_SYSTEM = """
     chroot /srv/root /bin/busybox --install -s /bin
     tar -C /srv/root -cf /srv/root.tar .
 """
+KUBECONFIG = f"""
+apiVersion: v1
+kind: Config
+current-context: home
+clusters: [{{name: home, cluster: {{server: "http://192.168.1.10:{PORT}"}}}}]
+contexts: [{{name: home, context: {{cluster: home, user: root}}}}]
+users: [{{name: root, user: {{}}}}]
+"""
 
 
 def podman(machine: Machine) -> None:
@@ -37,3 +49,9 @@ def podman(machine: Machine) -> None:
 def containerd(machine: Machine) -> None:
     """The daemon, which its package starts where the machine is not yet being made."""
     machine.run("systemctl", "start", "containerd")
+
+
+def kubernetes(machine: Machine) -> None:
+    """kubectl, and where it finds the cluster."""
+    machine.run("ln", "-sf", Path(sys.executable).with_name("kubectl"), "/usr/local/bin/kubectl")
+    machine.write("/root/.kube/config", KUBECONFIG)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 GUIDES = REPOSITORY / "docs/guides"
 STAGES: dict[str, Callable[[Machine], None]] = {"containerd.md": stages.containerd, "podman.md": stages.podman}
 WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "DEBIAN_FRONTEND": "noninteractive"}
+KUBERNETES = "kubernetes-multus.md"
 NOT_RUN = "not run here"
 
 
@@ -31,6 +32,15 @@ def test_guide(machine: Machine, page: str) -> None:
             shell.follow(step)
 
 
+@pytest.mark.timeout(400)  # it may have the images built
+def test_kubernetes(workstation: Machine) -> None:
+    """With our stand-ins for control plane, kubelet and Multus: what they do, the page tells."""
+    stages.kubernetes(workstation)
+    with Shell(workstation, REPOSITORY) as shell:
+        for step in steps(GUIDES / KUBERNETES):
+            shell.follow(step)
+
+
 def test_every_guide_is_followed_or_says_that_it_is_not() -> None:
     not_run = {page.name for page in GUIDES.glob("*.md") if NOT_RUN in page.read_text()}
-    assert {page.name for page in GUIDES.glob("*.md")} - not_run == set(STAGES)
+    assert {page.name for page in GUIDES.glob("*.md")} - not_run == {*STAGES, KUBERNETES}

@@ -13,6 +13,7 @@ from tests.runtimes.node import ROOTFS
 if TYPE_CHECKING:
     import subprocess
 
+    from tests.machine import Machine
     from tests.runtime import Json
     from tests.runtimes.cri import Cri
     from tests.runtimes.node import Node
@@ -32,14 +33,38 @@ conf_dir = "/etc/cni/net.d"
 """
 
 
+def serve(machine: Machine, *plugins: str) -> None:
+    """Start the daemon with the unit of its package, and with reference plugins beside ours."""
+    machine.write("/etc/containerd/config.toml", CONFIGURATION)
+    machine.run("cp", *(f"/usr/lib/cni/{plugin}" for plugin in ("loopback", *plugins)), "/opt/cni/bin")
+    machine.run("systemctl", "start", "containerd")
+
+
+def take(machine: Machine, archive: str) -> None:
+    """Import an archive of images for pods."""
+    machine.run("ctr", "--namespace", "k8s.io", "image", "import", archive)
+
+
+def until_ready(machine: Machine, cri: Cri) -> None:
+    """Wait until pods can be made: the daemon says that it is there before it serves."""
+
+    def serves() -> bool:
+        try:
+            cri.call("ListPodSandbox")
+        except Refused as refused:
+            assert "not initialized yet" in str(refused)  # noqa: PT017 - any other refusal is final
+            return False
+        return True
+
+    machine.until(serves, "the runtime serves")
+
+
 class Containerd:
-    """The daemon, run by systemd with the unit of its package."""
+    """The daemon on a node, and what is in its containers."""
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        node.machine.write("/etc/containerd/config.toml", CONFIGURATION)
-        node.machine.run("cp", "/usr/lib/cni/loopback", "/opt/cni/bin")
-        node.machine.run("systemctl", "start", "containerd")
+        serve(node.machine)
 
     def restart(self) -> None:
         """Restart the daemon; its containers live on."""
@@ -90,21 +115,13 @@ class Kubelet(Containerd):
         super().__init__(node)
         self._cri = cri
         write_image(node.machine.path("/root/image.tar"), IMAGE)
-        node.machine.run("ctr", "--namespace", "k8s.io", "image", "import", "/root/image.tar")
-        node.machine.until(self._serves, "the runtime serves")
+        take(node.machine, "/root/image.tar")
+        until_ready(node.machine, cri)
 
     def restart(self) -> None:
-        """Restart the daemon, which says that it is there before it serves."""
+        """Restart the daemon."""
         super().restart()
-        self.node.machine.until(self._serves, "the runtime serves")
-
-    def _serves(self) -> bool:
-        try:
-            self._cri.call("ListPodSandbox")
-        except Refused as refused:
-            assert "not initialized yet" in str(refused)  # noqa: PT017 - any other refusal is final
-            return False
-        return True
+        until_ready(self.node.machine, self._cri)
 
     def run(self, pod: str) -> str:
         """Have a sandbox made; its id. Raises Refused."""
