@@ -50,17 +50,23 @@ def source_for(request: Request, means: Means) -> Source:
 
 def built_in(request: Request, store: SqliteStore) -> Source:
     """The source of an ``ipam.type`` that is ours, whatever CNI_PATH holds. Raises as ``source_for``."""
-    from conf.ipam import read_ipam  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
-
-    config = read_ipam(request)
+    config, sets = read_built_in(request)
     if config.type == STATIC:
-        _require_expressible(request.version, [each.address.version for each in assigned(config)])
         return Static(store, config)
-    sets = range_sets(config.ranges)
-    _require_expressible(request.version, [each.version for each in sets])
     if config.type == POOL:
         return DatabasePool(store, sets, config)
     return _directory_pool(sets, config, store)
+
+
+def read_built_in(request: Request) -> tuple[IpamConfig, tuple[RangeSet, ...]]:
+    """The ``ipam`` object of a type that is ours, with its range sets. Raises as ``source_for``."""
+    from conf.ipam import read_ipam  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
+
+    config = read_ipam(request)
+    sets = () if config.type == STATIC else range_sets(config.ranges)
+    given = [each.address for each in assigned(config)] if config.type == STATIC else sets
+    _require_expressible(request.version, [each.version for each in given])
+    return config, sets
 
 
 def source_for_release(request: Request, known: Attachment | None, means: Means) -> Source:

@@ -21,6 +21,7 @@ TREE = Path(__file__).resolve().parent.parent
 ROOMS = ("conf", "ipam", "plugin")
 MODULES = sorted(str(path.relative_to(TREE)) for room in ROOMS for path in (TREE / room).rglob("*.py"))
 MAX_LINES = 250
+EFFECTS = ("plugin.link.messages", "plugin.link.sysctl", "plugin.link.addressing", "subprocess")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 
 
@@ -85,13 +86,19 @@ IMPORTS = {
         ("plugin/cli/*", "plugin/door.py", "plugin/agent/*"),
     ),
     "a call looks at nothing but what it is for": Law(
-        "*", ("plugin.survey", "plugin.doctor", "ipam.store.view"), "who looks at the whole node has time",
-        ("plugin/cli/*", "plugin/doctor/*", "plugin/survey/*", "plugin/agent/metrics.py", "ipam/store/usage.py"),
+        "*", ("plugin.survey", "plugin.lint", "plugin.doctor", "ipam.store.view"),
+        "who looks at the whole node has time",
+        ("plugin/cli/*", "plugin/doctor/*", "plugin/lint/*", "plugin/survey/*", "plugin/agent/metrics.py",
+         "ipam/store/usage.py"),
     ),
-    "looking changes nothing": Law(
-        "plugin/survey/*", ("plugin.link.messages", "plugin.link.sysctl", "plugin.link.addressing", "subprocess"),
-        "doctor and show promise it",
+    "who looks does not judge": Law(
+        "plugin/survey/*", ("plugin.lint", "plugin.doctor"), "what there is must not depend on what is thought of it"
     ),
+    "lint asks no doctor": Law(
+        "plugin/lint/*", ("plugin.doctor",), "a configuration is judged before there is a node for it"
+    ),
+    "looking changes nothing": Law("plugin/survey/*", EFFECTS, "doctor and show promise it"),
+    "lint changes nothing": Law("plugin/lint/*", EFFECTS, "it runs on every commit of who keeps configurations in git"),
 }  # fmt: skip
 
 NAMES = {
@@ -200,7 +207,7 @@ def test_rooms_hold_only_what_they_should() -> None:
     packages = {str(Path(module).parent) for module in MODULES}
     assert packages == {
         "conf", "ipam", "ipam/store", "plugin", "plugin/agent", "plugin/cli", "plugin/doctor", "plugin/link",
-        "plugin/survey", "plugin/verbs",
+        "plugin/lint", "plugin/survey", "plugin/verbs",
     }  # fmt: skip
 
 

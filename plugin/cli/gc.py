@@ -10,13 +10,13 @@ import click
 from conf.document import Document, decode_object
 from conf.request import VALID_ATTACHMENTS, read_valid_attachments
 from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
-from plugin.cli.networks import read_text
 from plugin.cli.output import json_option
 from plugin.cli.removal import Plan, Removal, carry_out
-from plugin.cli.survey import survey
+from plugin.survey.addresses import addresses
+from plugin.survey.networks import read_text
 
 if TYPE_CHECKING:
-    from plugin.cli.inventory import Holding
+    from plugin.survey.holdings import Holding
 
 Valid = frozenset[tuple[str, str]]
 
@@ -46,7 +46,7 @@ def command(  # noqa: PLR0913 - one for each option
     """
     node = this_node()
     network, valid = _read_valid(valid_file, network)
-    seen = survey(node, conf_dir, data_dirs)
+    seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
     holdings = [each for each in seen.holdings if network in {"", each.owner.network}]
     steps = [Removal(each, why) for each in holdings if (why := _why(each, valid))]
     plan = Plan(steps, node, cni_path, seen.plugins)

@@ -8,8 +8,10 @@ from typing import Final
 
 import click
 
-from plugin.cli.networks import BIN_DIRS, CONF_DIR
 from plugin.node import Node, read_settings
+from plugin.survey.networks import CONF_DIR
+
+BIN_DIRS: Final = "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
 
 conf_dir_option: Final = click.option(
     "--conf-dir",

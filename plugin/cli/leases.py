@@ -12,10 +12,9 @@ from netaddr import IPNetwork
 from conf.scalars import parse_cidr, parse_ip
 from ipam.ranges import canonical
 from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
-from plugin.cli.inventory import Fate, Holding
 from plugin.cli.output import document, json_option, local_time, note, short, table, utc_time
-from plugin.cli.survey import survey
-from plugin.cli.usage import count
+from plugin.survey.addresses import addresses
+from plugin.survey.holdings import Fate, Holding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -99,9 +98,9 @@ def command(
         if misplaced := [name for name in context.params if context.get_parameter_source(name) != DEFAULT]:
             raise click.UsageError(f"write --{misplaced[0].replace('_', '-')} behind {context.invoked_subcommand}")
         return 0
-    seen = survey(this_node(), conf_dir, data_dirs)
+    seen = addresses(this_node().settings.state_dir, conf_dir, data_dirs)
     chosen = Filter(**wanted).of(seen.holdings)
-    usage = [each for each in count(seen.pools, seen.holdings) if wanted["network"] in {"", each.network}]
+    usage = [each for each in seen.usage() if wanted["network"] in {"", each.network}]
     if as_json:
         document(
             {
@@ -146,7 +145,7 @@ def release(
     if not (wanted["addresses"] or wanted["container"]):
         raise click.UsageError("name addresses, or a --container")
     node = this_node()
-    seen = survey(node, conf_dir, data_dirs)
+    seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
     chosen = Filter(**wanted).of(seen.holdings)
     steps = [Removal(each, WHILE_LIVE if each.fate is Fate.LIVE else each.fate.value) for each in chosen]
     status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=False, yes=yes, as_json=as_json)

@@ -8,21 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from conf.addresses import POOL
 from conf.errors import CniError
-from plugin.cli.findings import ERROR, Finding, at, of_file
-from plugin.cli.here import cni_path_option, this_node
-from plugin.cli.judge import is_main, is_ours, judge
-from plugin.cli.networks import Network, configurations_in, read_json, read_text
+from plugin.cli.here import cni_path_option
 from plugin.cli.output import document, json_option
-from plugin.cli.overlaps import doubled, overlaps
+from plugin.lint.finding import ERROR, WARNING, Finding
+from plugin.lint.judge import judge
+from plugin.lint.overlaps import doubled, overlaps
+from plugin.lint.whole import whole
+from plugin.survey.networks import Network, Unreadable, networks_in, read_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conf.request import Request
-    from plugin.cli.networks import Plugin
-
-COLOURS = {"error": "red", "warning": "yellow"}
+COLOURS = {ERROR: "red", WARNING: "yellow"}
+MAIN_TYPES = {POOL, "macvlan"}
+"""What we serve as main plugin on a node that is set up for it; doctor knows what a node really has."""
 
 
 @click.command()
@@ -38,7 +39,7 @@ def command(*, files: tuple[str, ...], strict: bool, no_node: bool, cni_path: st
     configurations, or - for stdin. An "error" lets ADD fail, with the code that is shown. A "warning" is a key that
     nobody reads, or does something else than was probably meant. Exit status 1 if there are errors.
     """
-    findings = list(dict.fromkeys(_lint(_expanded(files), "" if no_node else cni_path)))
+    findings = list(dict.fromkeys(_lint(files, "" if no_node else cni_path)))
     errors = sum(each.severity == ERROR for each in findings)
     warnings = len(findings) - errors
     if as_json:
@@ -50,49 +51,40 @@ def command(*, files: tuple[str, ...], strict: bool, no_node: bool, cni_path: st
     return int(bool(errors or (strict and warnings)))
 
 
-def _expanded(files: tuple[str, ...]) -> Iterator[str]:
-    for file in files:
-        yield from configurations_in(file) if os.path.isdir(file) else [file]
-
-
-def _lint(files: Iterator[str], cni_path: str) -> Iterator[Finding]:
+def _lint(files: tuple[str, ...], cni_path: str) -> Iterator[Finding]:
     """The findings of each file, and then those between them; without ``cni_path`` the node is not looked at."""
-    node = this_node()
-    plugins: list[Plugin] = []
-    judged: list[tuple[Plugin, Request]] = []
-    for file in files:
-        for network in _networks(file):
-            if isinstance(network, Finding):
-                yield network
-                continue
-            for plugin in network.plugins():
-                plugins.append(plugin)
-                understood: list[Request] = []
-                if not plugin.type:
-                    yield at(network, plugin.path, ERROR, '"type" is missing; it names the plugin\'s file in CNI_PATH')
-                if is_ours(plugin):
-                    yield from judge(plugin, node, understood)
-                if cni_path:
-                    from plugin.cli.onnode import lacking  # noqa: PLC0415 - pyroute2 takes 150 ms to import
+    networks, meanings = [], []
+    for network in (each for file in files for each in _read(file)):
+        yield from whole(network)
+        if isinstance(network, Unreadable):
+            continue
+        networks.append(network)
+        for plugin in network.plugins():
+            is_main = plugin.type in MAIN_TYPES
+            verdict = judge(plugin, is_main=is_main)
+            yield from verdict.findings
+            meanings += [verdict.meaning] if verdict.meaning else []
+            if cni_path:
+                from plugin.lint.onnode import lacking  # noqa: PLC0415 - pyroute2 takes 150 ms to import
 
-                    yield from lacking(plugin, next(iter(understood), None), cni_path)
-                judged += [(plugin, request) for request in understood if is_main(plugin)]
-            if network.values.get("plugins") == []:
-                yield at(network, ("plugins",), ERROR, 'there is no plugin in "plugins"; name at least one')
-    yield from doubled(plugins)
-    yield from overlaps(judged)
+                yield from lacking(verdict, list(filter(None, cni_path.split(":"))), is_main=is_main)
+    yield from doubled(networks)
+    yield from overlaps(meanings, lambda link: link.master)
 
 
-def _networks(file: str) -> Iterator[Network | Finding]:
+def _read(file: str) -> Iterator[Network | Unreadable]:
+    """The networks of a directory, a file, or stdin for "-". Raises IoFailure for a directory."""
+    if os.path.isdir(file):
+        yield from networks_in(file)
+        return
     label = "stdin" if file == "-" else file
     try:
         text = sys.stdin.read() if file == "-" else read_text(file)
         if file.endswith((".yaml", ".yml")) or '"kind"' in text or not text.lstrip().startswith(("{", "[")):
             from plugin.cli.manifests import read_manifests  # noqa: PLC0415 - yaml takes 25 ms to import
 
-            found = read_manifests(label, text)
-            yield from (each if isinstance(each, Network) else of_file(label, *each) for each in found)
+            yield from read_manifests(label, text)
         else:
             yield read_json(label, text)
     except CniError as error:
-        yield of_file(label, 0, error)
+        yield Unreadable(label, error)

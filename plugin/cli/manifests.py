@@ -8,7 +8,7 @@ import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.errors import CniError, DecodingFailure
-from plugin.cli.networks import Network, read_json
+from plugin.survey.networks import Network, Unreadable, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 KIND = "NetworkAttachmentDefinition"
 
 
-def read_manifests(file: str, text: str) -> Iterator[Network | tuple[int, CniError]]:
-    """The networks of all documents, or of each that has none a line and what is wrong; other kinds are passed over."""
+def read_manifests(file: str, text: str) -> Iterator[Network | Unreadable]:
+    """The networks of all documents; other kinds than ``KIND`` are passed over."""
     try:
         documents = list(yaml.compose_all(text, yaml.SafeLoader))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         failure = DecodingFailure(f"neither JSON nor YAML: {getattr(error, 'problem', error)}; mend the text", "")
-        yield (mark.line + 1 if mark else 0), failure
+        yield Unreadable(file, failure, mark.line + 1 if mark else 0)
         return
     for document in documents:
         for resource in _resources(document):
@@ -39,17 +39,17 @@ def _resources(document: Node | None) -> list[Node]:
     return [document] if document else []
 
 
-def _network(file: str, resource: Node) -> Network | tuple[int, CniError]:
+def _network(file: str, resource: Node) -> Network | Unreadable:
     name = _text(_child(_child(resource, "metadata"), "name"))
     config = _child(_child(resource, "spec"), "config")
     if not isinstance(config, ScalarNode) or not config.value.strip():
         text = f'{KIND} "{name}" has no "spec.config"; write the network configuration there, as JSON text'
-        return resource.start_mark.line + 1, DecodingFailure(text, "")
+        return Unreadable(file, DecodingFailure(text, ""), resource.start_mark.line + 1)
     first = config.start_mark.line + 1
     try:
         network = read_json(file, config.value, name)
     except CniError as error:
-        return first, error
+        return Unreadable(file, error, first)
     # A literal block keeps its lines, and begins below its mark.
     lines = {path: first + line if config.style == "|" else first for path, line in network.lines.items()}
     return Network(file, network.values, lines, name)

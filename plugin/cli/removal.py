@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from conf.addresses import BUILT_IN, HOST_LOCAL
+from conf.environment import Environment, read_environment
 from conf.errors import CniError, IpamPluginFailure
 from conf.request import read_remains
 from ipam import pool
 from ipam.ranges import canonical
 from ipam.reclaim import is_current
 from ipam.store.files import FilesStore
-from plugin.cli.networks import asking
 from plugin.cli.output import confirm, document, note, progress, short, table
 from plugin.verbs.delete import delete
 from plugin.verbs.gc import discard
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ipam.lease import Attachment
-    from plugin.cli.inventory import Holding
-    from plugin.cli.networks import Plugin
     from plugin.node import Node
+    from plugin.survey.holdings import Holding
+    from plugin.survey.networks import Plugin
 
 ANEW: Final = "attached anew meanwhile"
 
@@ -117,15 +118,26 @@ class Plan:
             return ANEW
         owner = known.owner
         for plugin in self.plugins:
-            if plugin.values.get("name") == owner.network and plugin.ipam_type == known.ipam:
-                environment = asking("DEL", self.path, (owner.container_id, owner.ifname), known.netns)
-                delete(read_remains(environment, plugin.document("DEL")), self.node, lambda _: None)
+            if plugin.name == owner.network and plugin.ipam_type == known.ipam:
+                delete(read_remains(self._deletion(known), plugin.document("DEL")), self.node, lambda _: None)
                 return ""
         raise IpamPluginFailure(
             f'only its IPAM plugin "{known.ipam}" can free its addresses; name the directory of the configuration of '
             f'network "{owner.network}" with --conf-dir',
             "nothing was removed",
         )
+
+    def _deletion(self, known: Attachment) -> Environment:
+        """The parameters of the DEL, for us and as variables for the IPAM plugin."""
+        variables = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "CNI_COMMAND": "DEL",
+            "CNI_CONTAINERID": known.owner.container_id,
+            "CNI_IFNAME": known.owner.ifname,
+            "CNI_NETNS": known.netns,
+            "CNI_PATH": self.path,
+        }
+        return read_environment(variables)
 
 
 def carry_out(plan: Plan, *, dry_run: bool, yes: bool, as_json: bool) -> int:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
 from ipam.ranges import canonical
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error
+from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_lint
+from plugin.lint.overlaps import doubled, overlaps
+from plugin.lint.whole import whole
+from plugin.survey.networks import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ipam.ranges import Range
-    from plugin.doctor.patient import Network, Patient
+    from conf.network import LinkConfig
+    from plugin.doctor.patient import Patient
 
 
 def directory(patient: Patient) -> Iterator[Finding]:
@@ -34,68 +36,41 @@ def directory(patient: Patient) -> Iterator[Finding]:
 
 def readable(patient: Patient) -> Iterator[Finding]:
     """Whether every file is a network configuration at all."""
-    for file in patient.files:
-        if file.error:
-            yield Finding(
-                ERROR, file.path, file.error, "mend the file: a runtime may refuse all networks because of it"
-            )
+    for network in patient.configured:
+        yield from map(from_lint, whole(network))
 
 
 def valid(patient: Patient) -> Iterator[Finding]:
-    """Whether ADD would accept what this plugin is told."""
-    for told in patient.plugins:
-        if patient.is_ours(told):
-            try:
-                network = patient.understood(told)
-            except CniError as error:
-                yield from_error(ERROR, told.file, error)
-                continue
-            for where, key, _ in network.request.unknown_keys:
-                found = f'"{where + key}" is not known and has no effect'
-                yield Finding(NOTICE, told.file, found, "correct its spelling, or remove it")
+    """Whether ADD would accept what our plugins are told, and heed all of it."""
+    for verdict in patient.verdicts:
+        yield from map(from_lint, verdict.findings)
 
 
 def names(patient: Patient) -> Iterator[Finding]:
     """Whether two files make networks of one name."""
-    found: dict[str, str] = {}
-    for file in patient.files:
-        for name in {told.network for told in file.plugins}:
-            first = found.setdefault(name, file.path)
-            if first != file.path:
-                yield Finding(
-                    ERROR,
-                    file.path,
-                    f'network "{name}" is also in {first}: runtimes take either, and both give the same leases',
-                    "rename one of them, or remove its file",
-                )
+    for finding in doubled(network for network in patient.configured if isinstance(network, Network)):
+        yield from_lint(finding, ERROR)
 
 
 def shared_ranges(patient: Patient) -> Iterator[Finding]:
     """Whether an address could be given twice, because two networks of one wire keep leases of their own."""
-    for one, two in combinations(patient.networks, 2):
-        if not (one.ours or two.ours) or _same_leases(one, two) or not _may_share_wire(one, two, patient):
-            continue
-        for first, second in ((a, b) for a in _ranges(one) for b in _ranges(two) if a.overlaps(b)):
-            yield Finding(
-                ERROR,
-                two.told.file,
-                f'network "{two.told.network}" gives {second}, and network "{one.told.network}" of {one.told.file} '
-                f"gives {first}: they do not know of each other's leases",
-                "give each of them addresses of its own, by rangeStart and rangeEnd",
-            )
+    for finding in overlaps(patient.networks, lambda link: _wire(link, patient)):
+        yield from_lint(finding, ERROR)
 
 
 def foreign_leases(patient: Patient) -> Iterator[Finding]:
     """Whether other users of host-local's directories hold addresses that we would give."""
-    for owner, leased in patient.held_in(patient.places.data_dir).items():
-        for network in patient.our_networks:
-            doubtful = [canonical(address) for address in leased if network.gives(address)]
-            if owner.network != network.told.network and doubtful:
+    directory = patient.places.data_dir
+    for holding in patient.holdings:
+        owner = holding.owner
+        for network in patient.our_networks if holding.data_dir == directory else ():
+            doubtful = [canonical(address) for address in holding.addresses if network.gives(address)]
+            if owner.network != network.network and doubtful:
                 yield Finding(
                     WARNING,
-                    os.path.join(patient.places.data_dir, owner.network),
+                    os.path.join(directory, owner.network),
                     f'container {owner.container_id} of network "{owner.network}" has {", ".join(doubtful)}, which '
-                    f'network "{network.told.network}" gives too',
+                    f'network "{network.network}" gives too',
                     "exclude such addresses from the range; if that network is gone, remove the directory",
                 )
 
@@ -105,15 +80,16 @@ def gateways(patient: Patient) -> Iterator[Finding]:
     for network in patient.our_networks:
         if network.ipam is None:
             continue
-        near = [each.subnet for each in _ranges(network)] + [each.address.cidr for each in network.ipam.addresses]
+        near = [each.subnet for range_set in network.range_sets for each in range_set.ranges]
+        near += [each.address.cidr for each in network.ipam.addresses]
         near += [route.dst for route in network.ipam.routes if route.dst.prefixlen]
         hops = [route.gw for route in network.ipam.routes] + [each.gateway for each in network.ipam.addresses]
         for hop in dict.fromkeys(hop for hop in hops if hop is not None):
             if not any(hop in each for each in near):
                 yield Finding(
                     WARNING,
-                    network.told.file,
-                    f'network "{network.told.network}" has the gateway {canonical(hop)}, which is in none of its '
+                    network.file,
+                    f'network "{network.network}" has the gateway {canonical(hop)}, which is in none of its '
                     "subnets: the kernel refuses such routes",
                     "name a gateway inside of the subnet",
                 )
@@ -126,27 +102,14 @@ def own_addresses(patient: Patient) -> Iterator[Finding]:
             if network.gives(own.address.ip):
                 yield Finding(
                     ERROR,
-                    network.told.file,
-                    f'network "{network.told.network}" would give {canonical(own.address.ip)}, an address of this node',
+                    network.file,
+                    f'network "{network.network}" would give {canonical(own.address.ip)}, an address of this node',
                     f'exclude it: "exclude": ["{canonical(own.address.ip)}"], or narrow the range',
                 )
 
 
-def _ranges(network: Network) -> list[Range]:
-    return [each for alternatives in network.ranges for each in alternatives.ranges]
-
-
-def _same_leases(one: Network, two: Network) -> bool:
-    return (one.told.network, one.data_dir) == (two.told.network, two.data_dir)
-
-
-def _may_share_wire(one: Network, two: Network, patient: Patient) -> bool:
-    """Two macvlan networks share their master's wire; of others nobody knows where their frames go."""
-    return not (one.ours and two.ours) or _wire(one, patient) == _wire(two, patient)
-
-
-def _wire(network: Network, patient: Patient) -> str:
+def _wire(link: LinkConfig, patient: Patient) -> str:
     try:
-        return patient.master(network.request.link).name
+        return patient.master(link).name
     except CniError:  # which the check of masters tells
-        return network.request.link.master
+        return link.master

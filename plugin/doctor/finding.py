@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from conf.errors import CniError
     from plugin.doctor.patient import Patient
+    from plugin.lint import finding as lint
 
 ERROR: Final = "error"
 """Calls fail, or will."""
@@ -35,3 +36,9 @@ def from_error(severity: str, subject: str, error: CniError) -> Finding:
     """A failure that a call would have as a finding: behind the first semicolon of its message stands the cure."""
     found, _, cure = error.msg.partition("; ")
     return Finding(severity, subject, found, cure or error.details)
+
+
+def from_lint(finding: lint.Finding, severity: str = "") -> Finding:
+    """What lint finds; another ``severity`` where it means more on a node than in a file."""
+    found, _, cure = finding.text.partition("; ")
+    return Finding(severity or finding.severity, finding.where, found, cure)

@@ -95,11 +95,13 @@ def _ours(patient: Patient) -> list[str]:
 def _needed(patient: Patient) -> dict[str, str]:
     """Names of plugins, and why each has to be there."""
     needed = {PROGRAM: "the plugin is not installed where runtimes look"}
-    for told in patient.our_chains:
-        needed.setdefault(told.type, f'there is no such plugin, and network "{told.network}" ({told.file}) names it')
-        if told.ipam_type not in BUILT_IN or not patient.is_ours(told):  # else it is served without an executable
-            why = f'there is no such IPAM plugin, and network "{told.network}" ({told.file}) names it'
-            needed.setdefault(told.ipam_type, why)
+    for chain in patient.chains:
+        ours = [patient.is_ours(plugin) for plugin in chain]
+        for plugin, is_ours in zip(chain, ours, strict=True) if any(ours) else ():
+            whose = f'and network "{plugin.name}" ({plugin.network.file}) names it'
+            needed.setdefault(plugin.type, f"there is no such plugin, {whose}")
+            if plugin.ipam_type not in BUILT_IN or not is_ours:  # else it is served without an executable
+                needed.setdefault(plugin.ipam_type, f"there is no such IPAM plugin, {whose}")
     return {name: why for name, why in needed.items() if name}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plugin.doctor.finding import WARNING, Finding
 from plugin.link import macvlan
+from plugin.node import boot_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,7 @@ UNDER_WAY = 120
 
 def unrecorded(patient: Patient) -> Iterator[Finding]:
     """Interfaces with our mark of which nothing is known."""
-    owners = [each.attachment.owner for each in patient.holdings]
-    known = {(owner.network, owner.container_id) for owner in owners}
+    known = {(each.owner.network, each.owner.container_id) for each in patient.records}
     for child in patient.children:
         network, container_id = child.owner
         if network and child.owner not in known:
@@ -68,6 +68,6 @@ def unfinished(patient: Patient) -> Iterator[Finding]:
 
 def _finished(patient: Patient) -> list[Attachment]:
     """The records of interfaces whose ADD has ended, in one way or the other."""
-    now = time.time()
-    recorded = [each.attachment for each in patient.holdings if not each.is_void]
-    return [each for each in recorded if each.device and now - each.created > UNDER_WAY]
+    now, boot = time.time(), boot_id()
+    begun = [each for each in patient.records if each.device and now - each.created > UNDER_WAY]
+    return [each for each in begun if each.boot_id == boot]

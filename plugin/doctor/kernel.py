@@ -111,11 +111,11 @@ def ipv6(patient: Patient) -> Iterator[Finding]:
     if os.path.isdir("/proc/sys/net/ipv6"):
         return
     for network in patient.our_networks:
-        if any(each.version == 6 for each in network.ranges):  # noqa: PLR2004 - the protocol's version
+        if any(each.version == 6 for each in network.range_sets):  # noqa: PLR2004 - the protocol's version
             yield Finding(
                 ERROR,
-                network.told.file,
-                f'network "{network.told.network}" has IPv6 ranges and the kernel has no IPv6',
+                network.file,
+                f'network "{network.network}" has IPv6 ranges and the kernel has no IPv6',
                 "boot without ipv6.disable=1, or remove the ranges",
             )
 

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from ipam.ranges import canonical
 from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding
+from plugin.survey.holdings import Fate
+from plugin.survey.pools import usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netaddr import IPAddress
-
-    from plugin.doctor.patient import Network, Patient
+    from plugin.doctor.patient import Patient
 
 NEARLY_FULL = 0.9
 
 
 def earlier_boot(patient: Patient) -> Iterator[Finding]:
     """What was recorded before the node started."""
-    void = Counter(each.attachment.owner.network for each in patient.holdings if each.is_void)
+    void = Counter(each.owner.network for each in patient.holdings if each.fate is Fate.EARLIER_BOOT)
     for network, count in void.items():
         yield Finding(
             NOTICE,
@@ -32,40 +32,28 @@ def earlier_boot(patient: Patient) -> Iterator[Finding]:
 
 def leaked(patient: Patient) -> Iterator[Finding]:
     """Which containers have gone without a DEL."""
-    alive = {each.identity for each in patient.namespaces}
     for each in patient.holdings:
-        known = each.attachment
-        if not each.is_void and known.netns_id not in alive:
-            held = ", ".join(map(canonical, each.addresses))
+        if each.fate is Fate.GONE and each.attachment:
+            owner, held = each.owner, ", ".join(map(canonical, each.addresses))
             yield Finding(
                 WARNING,
-                f"container {known.owner.container_id}, {known.owner.ifname}",
-                f'its namespace {known.netns} is gone, and network "{known.owner.network}" still has its record'
+                f"container {owner.container_id}, {owner.ifname}",
+                f'its namespace {each.attachment.netns} is gone, and network "{owner.network}" still has its record'
                 + (f" and {held}" if held else ""),
                 "cni-macvlan-py gc, or DEL of the container",
             )
 
 
 def pool_full(patient: Patient) -> Iterator[Finding]:
-    """How many addresses are left to give."""
+    """How many addresses are left to give, when the next ADD has freed what an earlier boot left."""
+    held = [each for each in patient.holdings if each.fate is not Fate.EARLIER_BOOT]
     for network in patient.our_networks:
-        held = _given(network, patient)
-        for sets in network.ranges:
-            used = sum(sets.gives(address) for address in held)
-            if used > NEARLY_FULL * sets.capacity or used == sets.capacity:
+        for range_set in network.range_sets:
+            size, used = range_set.capacity, sum(each.used for each in usage(network, range_set, held))
+            if used > NEARLY_FULL * size or used == size:
                 yield Finding(
-                    ERROR if used >= sets.capacity else WARNING,
-                    f'network "{network.told.network}"',
-                    f"{used} of {sets.capacity} addresses of {sets.key} are given",
-                    f"widen the range in {network.told.file}, or free what no container uses: cni-macvlan-py gc",
+                    ERROR if used >= size else WARNING,
+                    f'network "{network.network}"',
+                    f"{used} of {size} addresses of {range_set.key} are given",
+                    f"widen the range in {network.file}, or free what no container uses: cni-macvlan-py gc",
                 )
-
-
-def _given(network: Network, patient: Patient) -> list[IPAddress]:
-    """Every address of the network that is not free."""
-    name = network.told.network
-    if network.data_dir:
-        held = patient.held_in(network.data_dir)
-        return [address for owner, leased in held.items() if owner.network == name for address in leased]
-    ours = [each for each in patient.holdings if each.attachment.owner.network == name and not each.is_void]
-    return [address for each in ours for address in each.addresses]

@@ -37,7 +37,7 @@ def usable(patient: Patient) -> Iterator[Finding]:
         try:
             patient.master(network.request.link)
         except CniError as error:
-            yield from_error(ERROR, network.told.file, error)
+            yield from_error(ERROR, network.file, error)
 
 
 def carrier(patient: Patient) -> Iterator[Finding]:

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from conf.addresses import BUILT_IN, HOST_LOCAL, STATIC, IpamConfig
-from conf.document import read_document
-from conf.environment import Environment
-from conf.errors import CniError, InvalidSettings
-from conf.ipam import read_ipam
+from conf.addresses import IpamConfig
+from conf.errors import CniError, InvalidSettings, IoFailure
 from conf.settings import DEFAULT_PATH, Settings
-from conf.strict import read_ipam_request, read_request
-from ipam.ranges import range_sets
-from ipam.store.view import SqliteView, files_held
+from ipam.store.view import SqliteView
 from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.probe import probe
 from plugin.link import macvlan
 from plugin.link.netlink import Netlink
+from plugin.lint.judge import judge
 from plugin.node import boot_id, read_settings
 from plugin.survey.children import children
+from plugin.survey.holdings import holdings_of
 from plugin.survey.namespaces import namespaces
-from plugin.survey.networks import files
+from plugin.survey.networks import CONF_DIR, Network, networks_in
 
 if TYPE_CHECKING:
-    from netaddr import IPAddress
-
     from conf.network import LinkConfig
-    from conf.request import Request
-    from ipam.lease import Attachment, Owner
-    from ipam.ranges import RangeSet
+    from ipam.lease import Attachment
     from plugin.agent.probe import Heard
     from plugin.link.answers import Link, LinkAddress
+    from plugin.lint.judge import Verdict
     from plugin.survey.children import Child
+    from plugin.survey.holdings import Holding
     from plugin.survey.namespaces import Inhabited
-    from plugin.survey.networks import File, Told
+    from plugin.survey.networks import Plugin, Unreadable
+    from plugin.survey.understood import Understood
 
 PROGRAM = "cni-macvlan-py"
 ROLES = (PROGRAM, "macvlan", "host-local", "static")
@@ -47,7 +42,7 @@ ROLES = (PROGRAM, "macvlan", "host-local", "static")
 class Places:
     """Where a node has its things."""
 
-    conf_dir: str = "/etc/cni/net.d"
+    conf_dir: str = CONF_DIR
     bin_dir: str = "/opt/cni/bin"
     app_dir: str = "/opt/cni-macvlan-py"
     settings: str = DEFAULT_PATH
@@ -55,42 +50,6 @@ class Places:
     data_dir: str = IpamConfig.data_dir
     units: str = "/etc/systemd/system:/usr/lib/systemd/system"
     sysfs: str = "/sys"
-
-
-@dataclass(frozen=True)
-class Network:
-    """A valid configuration, ``ours`` or of another plugin that has host-local give addresses.
-
-    ``ipam`` is None where an executable of another has to be asked, or nobody.
-    """
-
-    told: Told
-    request: Request
-    ours: bool
-    ipam: IpamConfig | None = None
-    ranges: tuple[RangeSet, ...] = ()
-
-    @property
-    def data_dir(self) -> str:
-        """The host-local directory of its leases, "" where they are in the database."""
-        return self.ipam.data_dir if self.ipam and self.ipam.type == HOST_LOCAL else ""
-
-    def gives(self, address: IPAddress) -> bool:
-        """Whether its ranges give the address."""
-        return any(each.gives(address) for each in self.ranges)
-
-
-@dataclass(frozen=True)
-class Holding:
-    """A recorded attachment and the addresses that it holds."""
-
-    attachment: Attachment
-    addresses: tuple[IPAddress, ...]
-
-    @property
-    def is_void(self) -> bool:
-        """Whether it was recorded before the node's last start."""
-        return self.attachment.boot_id != boot_id()
 
 
 class Patient:
@@ -120,58 +79,41 @@ class Patient:
             return [address for link in self.links for address in netlink.addresses(link.index)]
 
     @cached_property
-    def files(self) -> list[File]:
+    def configured(self) -> list[Network | Unreadable]:
         """The network configurations; none where their directory cannot be read."""
         try:
-            return files(self.places.conf_dir)
-        except OSError:
+            return networks_in(self.places.conf_dir)
+        except IoFailure:  # which the check of the directory tells
             return []
 
     @cached_property
-    def plugins(self) -> list[Told]:
-        """Every plugin that a configuration names."""
-        return [told for file in self.files for told in file.plugins]
+    def chains(self) -> list[list[Plugin]]:
+        """The plugins of each network, in the order in which they are called."""
+        return [list(network.plugins()) for network in self.configured if isinstance(network, Network)]
 
     @cached_property
-    def our_chains(self) -> list[Told]:
-        """Those that stand in one chain with ours."""
-        return [told for file in self.files if any(map(self.is_ours, file.plugins)) for told in file.plugins]
-
-    @cached_property
-    def networks(self) -> list[Network]:
-        """Every configuration that was understood."""
-        found = []
-        for told in self.plugins:
-            try:
-                found += [self.understood(told)] if self.is_ours(told) or told.ipam_type == HOST_LOCAL else []
-            except CniError:  # which the check of configurations tells
-                continue
-        return found
+    def verdicts(self) -> list[Verdict]:
+        """What lint says to every plugin."""
+        return [judge(plugin, is_main=self.is_ours(plugin)) for chain in self.chains for plugin in chain]
 
     @property
-    def our_networks(self) -> list[Network]:
-        """Those that make macvlan interfaces by this plugin."""
-        return [network for network in self.networks if network.ours]
+    def networks(self) -> list[Understood]:
+        """Every valid configuration, of ours or of another plugin that has us or host-local give addresses."""
+        return [verdict.valid for verdict in self.verdicts if verdict.valid]
 
-    def is_ours(self, told: Told) -> bool:
+    @property
+    def our_networks(self) -> list[Understood]:
+        """Those that make macvlan interfaces by this plugin."""
+        return [network for network in self.networks if network.is_main]
+
+    def is_ours(self, plugin: Plugin) -> bool:
         """Whether this plugin would be called for it."""
-        return told.type == PROGRAM or home_of(self.executable(told.type)) != ""
+        return plugin.type == PROGRAM or home_of(self.executable(plugin.type)) != ""
 
     def executable(self, name: str) -> str:
         """The plugin's file in the first directory that has it, as a runtime looks for it, else where it should be."""
         paths = [os.path.join(directory, name) for directory in self.places.bin_dir.split(":")]
         return next((path for path in paths if os.path.lexists(path)), paths[0])
-
-    def understood(self, told: Told) -> Network:
-        """Judge a configuration as ADD would. Raises CniError."""
-        document = read_document(told.stdin(), "ADD")
-        environment = Environment("ADD", "doctor", "/proc/self/ns/net", "eth0")
-        ours = self.is_ours(told)
-        request = (read_request if ours else read_ipam_request)(environment, document)
-        if request.ipam_type not in BUILT_IN:
-            return Network(told, request, ours)
-        ipam = read_ipam(request)
-        return Network(told, request, ours, ipam, () if ipam.type == STATIC else range_sets(ipam.ranges))
 
     @cache  # noqa: B019 - one patient is all that a process examines
     def master(self, wanted: LinkConfig) -> Link:
@@ -186,23 +128,17 @@ class Patient:
 
     @cached_property
     def holdings(self) -> list[Holding]:
-        """Every attachment that is recorded with what it holds; none where the records cannot be read."""
+        """Everything that is held, as far as the database can be read. Raises StoreFailure for a directory."""
         try:
             recorded = self.database.holdings()
         except CniError:  # which the check of the store tells
-            return []
-        return [
-            Holding(each, tuple(self.held_in(each.ipam_dir).get(each.owner, ())) if each.ipam_dir else held)
-            for each, held in recorded
-        ]
+            recorded = []
+        return holdings_of(recorded, {self.places.data_dir, *(network.data_dir for network in self.networks)})
 
-    @cache  # noqa: B019 - as above
-    def held_in(self, data_dir: str) -> dict[Owner, list[IPAddress]]:
-        """The leases in one of host-local's directories, of every network. Raises StoreFailure."""
-        held: defaultdict[Owner, list[IPAddress]] = defaultdict(list)
-        for address, owner, _ in files_held(data_dir):
-            held[owner].append(address)
-        return held
+    @property
+    def records(self) -> list[Attachment]:
+        """Every attachment that is recorded."""
+        return [each.attachment for each in self.holdings if each.attachment]
 
     @cached_property
     def agent(self) -> Heard:

@@ -28,8 +28,14 @@ class Inhabited:
 
 
 def namespaces() -> list[Inhabited]:
-    """All namespaces but our own, in the order of their paths; one without file and process is nobody's to find."""
-    device, _, own = own_identity().partition(":")
+    """All namespaces but our own."""
+    own = own_identity()
+    return [each for each in everywhere() if each.identity != own]
+
+
+def everywhere() -> list[Inhabited]:
+    """All namespaces, in the order of their paths; one without file and process is nobody's to find."""
+    device = own_identity().partition(":")[0]
     files: defaultdict[str, list[str]] = defaultdict(list)
     processes: defaultdict[str, list[int]] = defaultdict(list)
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
@@ -42,7 +48,6 @@ def namespaces() -> list[Inhabited]:
     everything = [
         Inhabited(f"{device}:{inode}", tuple(sorted(set(files[inode]))), tuple(sorted(processes[inode])))
         for inode in files.keys() | processes.keys()
-        if inode != own
     ]
     return sorted(everything, key=lambda each: each.path)
 

@@ -1,86 +1,136 @@
-"""The directory of network configurations: its files, and what every plugin named in them is told."""
+"""Network configurations as they stand in files, and what each plugin of a network gets of them from a runtime."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
-from conf.document import decode_object
-from conf.errors import CniError, InvalidNetworkConfig
+from conf.document import Document, decode_object, read_document
+from conf.errors import CniError, IoFailure
 from conf.keys import fold_keys
+from conf.versions import SUPPORTED
+from plugin.survey.positions import Path, lines_of, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SUFFIXES = (".conf", ".conflist", ".json")
+CONF_DIR: Final = "/etc/cni/net.d"
+SUFFIXES: Final = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration (ConfFiles)."""
 
 
 @dataclass(frozen=True)
-class Told:
-    """What one plugin of a network's chain is told: its configuration with the network's name and version in it."""
+class Network:
+    """One network: ``file`` is for messages, ``name`` the one that it has where its configuration has none."""
 
     file: str
-    network: str
-    config: dict[str, Any]
+    values: dict[str, Any]
+    lines: dict[Path, int] = field(default_factory=dict)
+    name: str = ""
+
+    def plugins(self) -> Iterator[Plugin]:
+        """What each plugin gets (SPEC 1.1, section 3, "Deriving request configuration from plugin configuration").
+
+        As in libcni, keys of a list are exact; those of a plugin are for the plugin to read, without regard to case.
+        """
+        head = {"name": self.name, **self.values} if self.name else self.values
+        if "plugins" not in self.values:
+            yield Plugin(self, (), head)
+            return
+        listed = self.values["plugins"]
+        passed_on = {key: head[key] for key in ("cniVersion", "name") if key in head}
+        if versions := [each for each in SUPPORTED if each in (self.values.get("cniVersions") or ())]:
+            passed_on["cniVersion"] = versions[-1]
+        for index, values in enumerate(listed if isinstance(listed, list) else ()):
+            if isinstance(values, dict):
+                yield Plugin(self, ("plugins", index), values | passed_on)
+
+    def line(self, path: Path) -> int:
+        """The line of the value, or of the nearest one that holds it; 0 if lines are not known."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 0)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One plugin of a network: where it stands there, and the configuration that it gets."""
+
+    network: Network
+    path: Path
+    values: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The network's name; "" where the configuration has none."""
+        return _text(self.values, "name")
 
     @property
     def type(self) -> str:
-        """The plugin's file name; "" where none is given."""
-        return _text(self.config, "type")
+        """The file name of its executable; "" where the configuration has none."""
+        return _text(self.values, "type")
+
+    @property
+    def ipam(self) -> dict[str, Any]:
+        """What it tells its IPAM plugin; {} for nothing."""
+        ipam = fold_keys(self.values, ["ipam"])[0].get("ipam")
+        return ipam if isinstance(ipam, dict) else {}
 
     @property
     def ipam_type(self) -> str:
         """The file name of its IPAM plugin; "" for none."""
-        ipam = fold_keys(self.config, ["ipam"])[0].get("ipam")
-        return _text(ipam, "type") if isinstance(ipam, dict) else ""
+        return _text(self.ipam, "type")
 
-    def stdin(self) -> bytes:
-        """What a runtime would write to the plugin."""
-        return json.dumps(self.config).encode()
+    def document(self, verb: str = "ADD") -> Document:
+        """What it reads from stdin; raises as ``read_document``."""
+        return read_document(json.dumps(self.values).encode(), verb)
+
+    def __str__(self) -> str:
+        where = spelled(self.path)
+        return f"{self.network.file}: {where}" if where else self.network.file
 
 
 @dataclass(frozen=True)
-class File:
-    """A file of the directory: the plugins of its network in their order, or why it cannot be understood."""
+class Unreadable:
+    """A text that is no configuration, and why; ``line`` is where it begins, 0 for the file as a whole."""
 
-    path: str
-    plugins: tuple[Told, ...] = ()
-    error: str = ""
-
-
-def files(directory: str) -> list[File]:
-    """Every file that runtimes would read, in their order. Raises OSError where the directory cannot be read."""
-    names = sorted(name for name in os.listdir(directory) if name.endswith(SUFFIXES))
-    return [_read(os.path.join(directory, name)) for name in names]
+    file: str
+    error: CniError
+    line: int = 0
 
 
-def _read(path: str) -> File:
+def networks_in(directory: str) -> list[Network | Unreadable]:
+    """What a runtime reads in a directory, in its order; one that is missing has nothing. Raises IoFailure."""
     try:
-        with open(path, "rb") as file:
-            return File(path, tuple(_plugins(path, decode_object(file.read()))))
-    except CniError as error:
-        return File(path, error=error.msg)
+        names = sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        return File(path, error=f"it cannot be read: {error.strerror}")
+        raise IoFailure(f"{directory}: cannot be read: {error.strerror}; name a readable directory", "") from error
+    return [_read(os.path.join(directory, name)) for name in names if name.endswith(SUFFIXES)]
 
 
-def _plugins(path: str, document: dict[str, Any]) -> Iterator[Told]:
-    """The plugins of a list, or the only one of a plain configuration. Raises InvalidNetworkConfig."""
-    head = fold_keys(document, ["cniVersion", "name"])[0]
-    name = _text(document, "name")
-    if not name:
-        raise InvalidNetworkConfig('it has no "name", or one that is not a string', 'write "name": "lan"')
-    chain = fold_keys(document, ["plugins"])[0].get("plugins")
-    if chain is None:
-        yield Told(path, name, document)
-        return
-    if not isinstance(chain, list) or not chain or not all(isinstance(each, dict) for each in chain):
-        raise InvalidNetworkConfig('"plugins" is no list of objects', 'write "plugins": [{"type": ...}]')
-    for plugin in chain:
-        yield Told(path, name, {**plugin, **head})
+def _read(path: str) -> Network | Unreadable:
+    try:
+        return read_json(path, read_text(path))
+    except CniError as error:
+        return Unreadable(path, error)
+
+
+def read_json(file: str, text: str, name: str = "") -> Network:
+    """The network of a .conf or .conflist; raises DecodingFailure."""
+    return Network(file, decode_object(text.encode()), lines_of(text), name)
+
+
+def read_text(path: str) -> str:
+    """The content of a file; raises IoFailure."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise IoFailure(f"{path}: cannot be read: {error}; name a readable file in UTF-8", "") from error
 
 
 def _text(values: dict[str, Any], key: str) -> str:

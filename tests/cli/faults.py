@@ -276,10 +276,12 @@ FAULTS = {
         lambda room: room.write("60-x.conf").write_text("{"), "conf-readable", "error unmarshall", "mend the file"
     ),
     "configuration without a name": Fault(
-        lambda room: room.write("60-x.conf", name=7), "conf-readable", 'no "name"', "mend the file"
+        lambda room: room.write("60-x.conf", name=7, type="bridge"), "conf-readable", '"name" is 7', "for example"
     ),
     "unknown mode": Fault(conf(mode="router"), "conf-valid", 'mode: "router"', '"mode" is one of bridge, private'),
-    "unknown key": Fault(conf(mastre="eth0"), "conf-valid", '"mastre" is not known', "spelling", severity="notice"),
+    "unknown key": Fault(
+        conf(mastre="eth0"), "conf-valid", '"mastre" is not known', 'mean "master"', severity="warning"
+    ),
     "gateway outside of the subnet": Fault(
         conf(ipam=ranges(gateway="10.8.0.1")), "conf-valid", "10.8.0.1 not in network", "choose a gateway from"
     ),
@@ -291,14 +293,14 @@ FAULTS = {
         lambda room: room.write("60-x.conf", **room.plugin(ipam={})), "conf-names", "is also in", "rename one"
     ),
     "two networks of one range": Fault(
-        lambda room: room.write("60-x.conf", **room.plugin(), name="other"), "ranges-shared", "each other's leases",
+        lambda room: room.write("60-x.conf", **room.plugin(), name="other"), "ranges-shared", "the other's leases",
         "addresses of its own",
     ),
     "a bridge with our range": Fault(
         lambda room: room.write(
             "60-x.conf", name="docker", type="bridge", ipam={"type": "host-local", "subnet": "10.9.0.0/28"}
         ),
-        "ranges-shared", 'network "docker" gives 10.9.0.1-', "by rangeStart and rangeEnd",
+        "ranges-shared", "10.9.0.1-10.9.0.14 overlaps 10.9.0.10-10.9.0.19", "by rangeStart and rangeEnd",
     ),
     "leases of another network": Fault(
         foreign_leases, "ranges-foreign-leases", "has 10.9.0.12", "exclude such", severity="warning"

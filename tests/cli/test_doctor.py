@@ -15,7 +15,7 @@ from plugin.doctor.examination import CHECKS
 from plugin.doctor.kernel import judged
 from tests.agent.process import Agent
 from tests.cli import faults
-from tests.cli.command import call
+from tests.cli.command import answered, call
 from tests.cli.faults import FAULTS, Fault
 from tests.cli.sickroom import Sickroom
 from tests.namespaces import execute
@@ -51,6 +51,17 @@ def test_fault(room: Sickroom, fault: Fault) -> None:
     assert (found["check"], found["severity"]) == (fault.check, fault.severity)
     assert fault.found in found["found"]
     assert fault.cure in found["cure"]
+
+
+def test_lint_speaks_through_it(room: Sickroom) -> None:
+    """All that lint finds in a configuration, in the same words."""
+    path = room.write("50-lan.conflist", plugins=[room.plugin(mode="router", mastre="x", capabilities={"x": True})])
+    linted = answered("lint", "--no-node", path, status=1)["findings"]
+    found = room.examined("--only=conf-valid")
+    assert len(found) == 3
+    assert [(each["severity"], f"{each['found']}; {each['cure']}") for each in found] == [
+        (each["severity"], f"{each['key']}: {each['message']}") for each in linted
+    ]
 
 
 def test_an_agent_that_says_nothing(room: Sickroom) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from conf.settings import Settings
 from ipam.store import schema
-from plugin.cli.inventory import take
 from plugin.cli.removal import Plan, Removal
 from plugin.node import Node
+from plugin.survey.addresses import addresses
 from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan
@@ -209,7 +209,8 @@ def test_who_is_attached_anew_meanwhile_keeps_what_it_has(lan: Lan, runtime: Run
     container, again = lan.container(), lan.container()
     node = Node(Settings(state_dir=str(runtime.state_dir)), "/x", lambda: False)
     runtime.add(config, container).expect()
-    plan = Plan([Removal(each, "planned before") for each in take(node)], node)
+    seen = addresses(node.settings.state_dir, str(operator.conf_dir), [])
+    plan = Plan([Removal(each, "planned before") for each in seen.holdings], node)
     runtime.add(config, again, container_id=container.name).expect()
     plan.execute()
     assert [(step.outcome, step.reason) for step in plan.steps] == [("kept", "attached anew meanwhile")]

@@ -181,7 +181,44 @@ def test_networks_that_would_give_an_address_twice(tmp_path: Path) -> None:
     assert lint(tmp_path, first, second | {"master": "eth1"}) == []
     assert lint(tmp_path, first, ranged({"subnet": "10.8.0.0/25"}, name="wlan")) == []
     (found,) = lint(tmp_path, first, GOOD)
-    assert "is in" in found["message"]
+    assert "is also in" in found["message"]
+
+
+def test_addresses_that_others_give(tmp_path: Path) -> None:
+    """Nobody knows where a bridge's frames go; what is excluded is not given."""
+    ipam = {"type": "host-local", "subnet": "10.9.0.0/28"}
+    bridge = {"cniVersion": "1.0.0", "name": "docker", "type": "bridge", "ipam": ipam}
+    (found,) = lint(tmp_path, GOOD, bridge)
+    assert (found["file"], found["key"]) == (str(tmp_path / "1.conf"), "ipam.subnet")
+    assert lint(tmp_path, bridge, bridge | {"name": "podman"}) == []
+    fixed = GOOD | {"name": "fixed", "ipam": {"type": "static", "addresses": [{"address": "10.9.0.7/24"}]}}
+    assert lint(tmp_path, ranged({"subnet": "10.9.0.0/24", "exclude": ["10.9.0.7"]}), fixed) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "said"),
+    [
+        ({"cniVersion": "1.0.0", "type": "bridge"}, "name", "missing network name"),
+        ({"cniVersion": "1.0.0", "name": "lan", "plugins": []}, "plugins", "no list of objects"),
+        ({"cniVersion": "1.0.0", "name": "lan", "plugins": {"type": "bridge"}}, "plugins", "no list of objects"),
+        ({"cniVersion": "1.0.0", "name": "lan", "plugins": [{"type": "bridge"}, 7]}, "plugins", "no list of objects"),
+    ],
+)
+def test_what_a_runtime_stumbles_over_whosever_plugins_they_are(
+    tmp_path: Path, config: Json, key: str, said: str
+) -> None:
+    (found,) = lint(tmp_path, config, status=1)
+    assert (found["key"], found["severity"]) == (key, "error")
+    assert said in found["message"]
+
+
+def test_keys_in_any_case(tmp_path: Path) -> None:
+    """A plugin reads them so; the ranges of both are those of one LAN."""
+    shouted = {key if key in {"cniVersion", "name"} else key.upper(): value for key, value in GOOD.items()}
+    (found,) = lint(
+        tmp_path, GOOD, shouted | {"name": "wlan", "IPAM": {"TYPE": "cni-macvlan-py", "SUBNET": "10.9.0.0/25"}}
+    )
+    assert "overlaps" in found["message"]
 
 
 @pytest.mark.kernel

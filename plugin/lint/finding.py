@@ -1,4 +1,4 @@
-"""What a linter finds: where, how bad, and what to do."""
+"""One thing that is wrong with a configuration: where, how bad, and what to do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import CniError
-from plugin.cli.positions import Path, parsed, spelled
+from plugin.survey.positions import Path, parsed, spelled
 
 if TYPE_CHECKING:
-    from plugin.cli.networks import Network, Plugin
+    from plugin.survey.networks import Network, Plugin
 
 ERROR = "error"
 WARNING = "warning"
@@ -21,7 +21,8 @@ OF_THE_LIST = ("name", "cniVersion", "disableCheck", "disableGC")
 class Finding:
     """An "error" lets ADD fail, with the code; a "warning" does something else than was probably meant.
 
-    ``line`` is counted from 1, 0 where none is known; ``key`` is the place in the file, "" for all of it.
+    ``line`` is counted from 1, 0 where none is known; ``key`` is the place in the file, "" for all of it. Behind the
+    first semicolon of the message stands the cure.
     """
 
     file: str
@@ -33,9 +34,18 @@ class Finding:
 
     def __str__(self) -> str:
         """One line, in the form that editors jump to."""
-        where = f"{self.file}:{self.line}" if self.line else self.file
-        key = f"{self.key}: " if self.key else ""
-        return f"{where}: {self.severity}: {key}{self.message}{f' [code {self.cni_code}]' if self.cni_code else ''}"
+        code = f" [code {self.cni_code}]" if self.cni_code else ""
+        return f"{self.where}: {self.severity}: {self.text}{code}"
+
+    @property
+    def where(self) -> str:
+        """The file, with the line where that is known."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    @property
+    def text(self) -> str:
+        """The message behind the key that it is about."""
+        return f"{self.key}: {self.message}" if self.key else self.message
 
     def as_json(self) -> dict[str, Any]:
         """The finding for programs."""
@@ -43,14 +53,14 @@ class Finding:
         return fields | {"code": fields.pop("cni_code")}
 
 
-def of_file(file: str, line: int, error: CniError) -> Finding:
-    """A file that is no configuration."""
-    return Finding(file, line, "", ERROR, error.code, error.msg)
-
-
 def refused(plugin: Plugin, error: CniError, key: str = "") -> Finding:
     """What an ADD would be refused for; ``key`` where the error does not know it."""
-    return at(plugin.network, place(plugin, key or error.key), ERROR, error.msg, error.code)
+    return at(plugin.network, place(plugin, key or error.key), ERROR, words(error), error.code)
+
+
+def words(error: CniError) -> str:
+    """An error's message, in which the cure stands behind a semicolon."""
+    return error.msg if "; " in error.msg or not error.details else f"{error.msg}; {error.details}"
 
 
 def doubtful(plugin: Plugin, key: str, message: str) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -11,16 +10,20 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from conf.errors import InvalidNamespace, UnknownContainer
-from ipam.store.view import SqliteView, files_held
+from ipam.store.view import files_held
+from plugin.link.netns import open_namespace
+from plugin.node import boot_id
+from plugin.survey.namespaces import everywhere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from netaddr import IPAddress
 
     from ipam.lease import Attachment, Owner
-    from plugin.node import Node
 
+    Recorded = tuple[Attachment, tuple[IPAddress, ...]]
+    """An attachment with the addresses that the database leases to it."""
     FilesOf = tuple[tuple[IPAddress, ...], float]
     """An owner's addresses in host-local's directory, and since when the first of them."""
 
@@ -67,23 +70,22 @@ class Holding:
         return f"{known.pod_namespace}/{known.pod_name}" if known and known.pod_name else ""
 
 
-def take(node: Node, data_dirs: Iterable[str] = ()) -> list[Holding]:
-    """Everything that is held, in the database and in the directories that it or the caller names.
+def holdings_of(recorded: Sequence[Recorded], data_dirs: Iterable[str] = ()) -> list[Holding]:
+    """Everything that is held, as the database has recorded it, and in the directories that it or the caller names.
 
-    Nothing is changed. Raises StoreFailure or StoreTooNew.
+    Nothing is changed. Raises StoreFailure for a directory that cannot be read.
     """
-    recorded = SqliteView(node.settings.state_dir, node.boot_id).holdings()
     by_file = {(known.ipam_dir, known.owner): known for known, _ in recorded if known.ipam_dir}
     files: dict[tuple[str, Owner], FilesOf] = {}
     for directory in {directory for directory, _ in by_file}.union(filter(None, data_dirs)):
         for address, owner, since in files_held(directory):
             addresses, first = files.get((directory, owner), ((), since))
             files[directory, owner] = (tuple(sorted((*addresses, address))), min(first, since))
-    inhabited = cache(_inhabited)
+    homes = cache(lambda: {each.identity: each.path for each in everywhere()})
     found = []
     for known, leased in recorded:
         held, _ = files.get((known.ipam_dir, known.owner), (leased, 0))
-        found.append(Holding(known.owner, held, known.ipam_dir, known.created, _fate(known, node, inhabited), known))
+        found.append(Holding(known.owner, held, known.ipam_dir, known.created, _fate(known, homes), known))
     found += [
         Holding(owner, addresses, directory, since, Fate.UNKNOWN)
         for (directory, owner), (addresses, since) in files.items()
@@ -92,37 +94,26 @@ def take(node: Node, data_dirs: Iterable[str] = ()) -> list[Holding]:
     return sorted(found, key=lambda each: (each.owner.network, each.addresses[:1], each.owner.container_id))
 
 
-def _fate(attachment: Attachment, node: Node, inhabited: Callable[[], dict[str, str]]) -> Fate:
-    """What became of the attachment's namespace; nothing outlives a boot."""
-    if attachment.boot_id != node.boot_id:
+def _fate(attachment: Attachment, homes: Callable[[], dict[str, str]]) -> Fate:
+    """What became of the attachment's namespace; nothing outlives a boot. ``homes``: identity to path."""
+    if attachment.boot_id != boot_id():
         return Fate.EARLIER_BOOT
     if not attachment.netns:
         return Fate.UNKNOWN
     try:
-        with closing(node.open_namespace(attachment.netns)) as namespace:
+        with closing(open_namespace(attachment.netns)) as namespace:
             # As IPAM plugin of another we were told the path alone.
             if attachment.netns_id in {"", namespace.identity}:
                 return Fate.LIVE
     except (UnknownContainer, InvalidNamespace) as error:
         if isinstance(error.__cause__, PermissionError):
             return Fate.UNKNOWN
-    # Without its path a namespace lives on as long as a process does in it.
-    path = inhabited().get(attachment.netns_id)
-    return Fate.LIVE if path and _is_in(path, attachment, node) else Fate.GONE
+    # Without its path a namespace lives on by another name, or as long as a process does in it.
+    path = homes().get(attachment.netns_id)
+    return Fate.LIVE if path and _is_in(path, attachment) else Fate.GONE
 
 
-def _inhabited() -> dict[str, str]:
-    """The network namespaces that processes of the node live in: identity to path."""
-    found = {}
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        path = f"/proc/{entry}/ns/net"
-        with suppress(OSError):  # the process has ended
-            status = os.stat(path)
-            found[f"{status.st_dev}:{status.st_ino}"] = path
-    return found
-
-
-def _is_in(path: str, attachment: Attachment, node: Node) -> bool:
+def _is_in(path: str, attachment: Attachment) -> bool:
     """Whether the attachment's interface is in the namespace; the identity alone may be another's by now."""
     from plugin.link import macvlan  # noqa: PLC0415 - pyroute2 takes 150 ms to import, and is hardly ever needed
     from plugin.verbs import container  # noqa: PLC0415 - as above
@@ -130,7 +121,7 @@ def _is_in(path: str, attachment: Attachment, node: Node) -> bool:
     owner = attachment.owner
     with (
         suppress(UnknownContainer, InvalidNamespace),
-        closing(node.open_namespace(path)) as namespace,
+        closing(open_namespace(path)) as namespace,
         container.netlink_in(namespace) as inside,
     ):
         link = macvlan.find(inside, owner.container_id, owner.ifname)

@@ -1,0 +1,51 @@
+"""The node's addresses: the configurations of a directory that give them, and all that is held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ipam.store.view import SqliteView
+from plugin.node import boot_id
+from plugin.survey.holdings import holdings_of
+from plugin.survey.networks import Unreadable, networks_in
+from plugin.survey.pools import pools_of, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plugin.survey.holdings import Holding
+    from plugin.survey.networks import Plugin
+    from plugin.survey.pools import Usage
+    from plugin.survey.understood import Understood
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """``passed_over`` says which configurations are not among the plugins, or not among the pools, and why."""
+
+    plugins: list[Plugin]
+    pools: list[Understood]
+    holdings: list[Holding]
+    passed_over: list[str]
+
+    def usage(self) -> list[Usage]:
+        """The usage of each range of each pool."""
+        sets = [(pool, range_set) for pool in self.pools for range_set in pool.range_sets]
+        return [each for pool, range_set in sets for each in usage(pool, range_set, self.holdings)]
+
+
+def addresses(state_dir: str, conf_dir: str, data_dirs: Iterable[str]) -> Addresses:
+    """Look, and change nothing; raises StoreFailure, StoreTooNew or IoFailure."""
+    plugins: list[Plugin] = []
+    passed_over: list[str] = []
+    for network in networks_in(conf_dir):
+        if isinstance(network, Unreadable):
+            passed_over.append(f"{network.file}: {network.error.msg}")
+        else:
+            plugins += network.plugins()
+    pools = pools_of(plugins, passed_over)
+    recorded = SqliteView(state_dir, boot_id()).holdings()
+    return Addresses(
+        plugins, pools, holdings_of(recorded, {*data_dirs, *(pool.data_dir for pool in pools)}), passed_over
+    )
