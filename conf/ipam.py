@@ -94,14 +94,14 @@ def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
 def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
     """``IP=`` of CNI_ARGS, each with the ``GATEWAY=`` that lies in its network."""
     gateways = []
-    for text in filter(None, arguments.get("GATEWAY", "").split(",")):
+    for text in _listed(arguments, "GATEWAY"):
         try:
             gateways.append(parse_ip(text))
         except ValueError as error:
             raise InvalidNetworkConfig(
                 f"invalid gateway address: {text}; mend GATEWAY in CNI_ARGS", str(error)
             ) from error
-    for text in filter(None, arguments.get("IP", "").split(",")):
+    for text in _listed(arguments, "IP"):
         try:
             address = parse_cidr(text)
         except ValueError as error:
@@ -109,6 +109,10 @@ def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
                 f"the 'ip' field is expected to be in CIDR notation, got: '{text}'; mend IP in CNI_ARGS", str(error)
             ) from error
         yield StaticAddress(address, next((g for g in gateways if g in address), None))
+
+
+def _listed(arguments: dict[str, str], key: str) -> list[str]:
+    return [text.strip() for text in arguments.get(key, "").split(",") if text.strip()]
 
 
 def _static_ip(text: str) -> IPNetwork:
@@ -124,19 +128,17 @@ def _static_ip(text: str) -> IPNetwork:
 
 def _requested(request: Request) -> Iterable[IPAddress]:
     """The addresses that the runtime asks for; host-local adds up all three ways of asking, and so do we."""
-    seen = []
     argument = request.arguments.get("IP", "")
-    for text, parse in [(argument, parse_ip)] * bool(argument) + [
-        (text, parse_ip_or_cidr) for text in (*request.args_ips, *request.runtime_ips)
-    ]:
+    wishes = [(argument, f'ARGS: error parsing value of pair "IP={argument}": ')] * bool(argument)
+    wishes += [(text, "") for text in (*request.args_ips, *request.runtime_ips)]
+    seen = []
+    for text, place in wishes:
         try:
-            address = parse(text)
+            address = parse_ip_or_cidr(text)
         except ValueError as error:
-            if text is argument:
-                message = f'ARGS: error parsing value of pair "IP={text}": invalid IP address {text}; mend CNI_ARGS'
-            else:
-                message = f"cannot understand ip: {text}; write requested addresses as 10.1.0.5 or 10.1.0.5/24"
-            raise InvalidNetworkConfig(message, str(error)) from error
+            raise InvalidNetworkConfig(
+                f"{place}invalid IP address {text}; write requested addresses as 10.1.0.5 or 10.1.0.5/24", str(error)
+            ) from error
         if address not in seen:
             seen.append(address)
     return seen

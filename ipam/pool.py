@@ -38,9 +38,9 @@ def acquire(
     held = tx.leases(attachment.owner)
     chosen = []
     for range_set, wish in zip(range_sets, wishes, strict=True):
+        granted = None if wish is None else _as_wished(tx, range_set, wish)
         _refuse_second(range_set, held, attachment.owner)
-        address = _next(tx, range_set) if wish is None else _as_wished(tx, range_set, wish)
-        chosen.append((range_set, address))
+        chosen.append((range_set, _next(tx, range_set) if granted is None else granted))
     # Chosen completely before the first is given: what policy refuses leaves no trace even in the store's journal.
     for range_set, address in chosen:
         tx.reserve(address, attachment, range_set)

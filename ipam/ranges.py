@@ -211,7 +211,7 @@ def _bounded(index: int, config: RangeConfig) -> Range:
         cure = f'set subnet to "{network}/{subnet.prefixlen}"'
         raise _invalid(index, f"Network has host bits set. {text}", cure, f"{config.where}.subnet")
     if subnet.version == V6 and (subnet in V4_MAPPED or V4_MAPPED in subnet):
-        cure = f'write "{subnet}" as the IPv4 network it means'
+        cure = "write it as the IPv4 network it means" if subnet in V4_MAPPED else f"leave {V4_MAPPED} out of it"
         raise _invalid(index, "IPNet IP and Mask version mismatch", cure, f"{config.where}.subnet")
     first, last, gateway = _bounds(config)
     for key, address in (("RangeStart", first), ("RangeEnd", last), ("gateway", gateway)):
@@ -220,8 +220,8 @@ def _bounded(index: int, config: RangeConfig) -> Range:
             text, cure = f"{key} {canonical(address)} not in network {subnet}", f"choose a {name} from {subnet.cidr}"
             raise _invalid(index, text, f"{cure}, or leave it out", f"{config.where}.{name}")
     if last < first:
-        text = f"rangeEnd {canonical(last)} is below rangeStart {canonical(first)}"
-        raise _invalid(index, text, "exchange them", f"{config.where}.rangeEnd")
+        text = f"RangeStart {canonical(first)} not in network {subnet} up to its rangeEnd {canonical(last)}"
+        raise _invalid(index, text, "exchange the two", f"{config.where}.rangeEnd")
     for hole in config.exclude:
         if hole not in subnet:
             text = f"exclude {hole.ip if hole.size == 1 else hole} not in network {subnet}"

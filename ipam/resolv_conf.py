@@ -9,7 +9,7 @@ from conf.errors import IoFailure
 
 
 def read_resolv_conf(path: str) -> Dns:
-    """Read ``ipam.resolvConf``; the last domain and search lines win. Raises IoFailure."""
+    """Read ``ipam.resolvConf``; lists add up and the last domain wins, as with host-local. Raises IoFailure."""
     try:
         text = Path(path).read_text(errors="replace")
     except (OSError, ValueError) as error:
@@ -30,7 +30,7 @@ def read_resolv_conf(path: str) -> Dns:
         elif words[0] == "domain":
             domain = words[1]
         elif words[0] == "search":
-            search = words[1:]
+            search += words[1:]
         elif words[0] == "options":
             options += words[1:]
     return Dns(tuple(nameservers), domain, tuple(search), tuple(options))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from conf.addresses import STATIC
 from conf.errors import InvalidNetworkConfig, StoreFailure, StoreTooNew, TryAgain, Unavailable
 from conf.request import read_valid_attachments
-from conf.result import Result, ResultIp
+from conf.result import Result, ResultIp, read_result
 from ipam.lease import Owner
 from ipam.resolve import built_in, source_for_release
 from plugin.result import render_result
@@ -15,6 +16,8 @@ from plugin.verbs.gc import tell_leaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netaddr import IPAddress
 
     from conf.request import Request
     from plugin.node import Node
@@ -41,12 +44,18 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 
 
 def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
-    """Raise CheckFailure unless the container still holds an address."""
+    """Raise CheckFailure unless the container still holds an address, or was given all those of the configuration."""
+    owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
+    # The result of a chain may hold addresses that others gave: a pool is not asked for all of them.
+    stated = _stated(request) if request.ipam_type == STATIC else []
+    built_in(request, node.store).check(owner, stated)
+    deliver(b"")
+
+
+def _stated(request: Request) -> list[IPAddress]:
     if request.prev_result is None:
         raise InvalidNetworkConfig("Required prevResult missing", "CHECK gets ADD's result as prevResult")
-    owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
-    built_in(request, node.store).check(owner, [])
-    deliver(b"")
+    return [ip.address.ip for ip in read_result(request.prev_result, request.version, "prevResult").ips]
 
 
 def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:

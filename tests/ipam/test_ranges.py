@@ -68,7 +68,7 @@ def test_defaults(config: RangeConfig, key: str, gateway: str | None, capacity: 
         (((span("10.1.0.0/24", "fd00::1"),),), "invalid range set 0: RangeStart fd00::1 not in network 10.1.0.0/24; "),
         (
             ((span("10.1.0.0/24", "10.1.0.9", "10.1.0.4"),),),
-            "invalid range set 0: rangeEnd 10.1.0.4 is below rangeStart 10.1.0.9; ",
+            "invalid range set 0: RangeStart 10.1.0.9 not in network 10.1.0.0/24 up to its rangeEnd 10.1.0.4; ",
         ),
         (
             ((span("10.1.0.0/24"), span("fd00::/64")),),
