@@ -42,7 +42,7 @@ class Cluster:
         api = Api(store)
         api.create(NAMESPACE, "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
         kubelet = Kubelet(self._node, cri, store)
-        self._ends.enter_context(Server(self._node.network, api, kubelet.log))
+        self._ends.enter_context(Server(self._node.network, api, kubelet))
         for part in (kubelet.serve, Controllers(api).serve):
             thread = threading.Thread(target=part)
             thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from tests.cluster.kinds import CONFIG_MAP, POD
 from tests.cluster.multus import Multus, Sandbox
 from tests.cluster.refusals import Refusal
 from tests.cluster.store import now
+from tests.cluster.websocket import Outcome
 from tests.runtimes.cri import Refused
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Kubelet:
         self._cri = cri
         self._store = store
         self._multus = Multus(machine, store)
+        self._containers: dict[tuple[str, str], str] = {}
 
     def serve(self) -> None:
         """Run every pod that is made, until the end of the store."""
@@ -61,12 +64,22 @@ class Kubelet:
             raise Refusal(400, "BadRequest", f'container "{name}" is waiting to start')
         return "".join(line.split(" ", 3)[3] for line in written.read_text().splitlines(keepends=True))
 
+    def execute(self, pod: Json, container: str, command: list[str]) -> Outcome:
+        """Run a program in a container, the first one if none is named, to its end; raises Refusal."""
+        name = container or pod["spec"]["containers"][0]["name"]
+        running = self._containers.get((pod["metadata"]["uid"], name))
+        if not running:
+            raise Refusal(400, "BadRequest", f'container "{name}" is not running')
+        done = self._cri.call("ExecSync", container_id=running, cmd=command, timeout=int(SECONDS))
+        stdout, stderr = (base64.b64decode(done.get(stream, "")) for stream in ("stdout", "stderr"))
+        return Outcome(stdout, stderr, done.get("exit_code", 0))
+
     def _live(self, pod: Json) -> None:
         metadata = pod["metadata"]
         with ExitStack() as undo:
             try:
                 self._start(pod, undo)
-            except (Refused, AssertionError) as failed:
+            except (Refusal, Refused, AssertionError) as failed:
                 self._tell(pod, {"phase": "Failed", "message": str(failed)})
             if not self._until_terminating(pod):
                 undo.pop_all()
@@ -126,6 +139,7 @@ class Kubelet:
         asked = container_config(pod, container, volumes)
         made = self._cri.call("CreateContainer", pod_sandbox_id=sandbox.id, config=asked, sandbox_config=config)
         self._cri.call("StartContainer", container_id=made["container_id"])
+        self._containers[pod["metadata"]["uid"], container["name"]] = made["container_id"]
         return str(made["container_id"])
 
     def _complete(self, container: str) -> None:

@@ -13,12 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 from tests.cluster.discovery import CONTENT_TYPE, documents
 from tests.cluster.kinds import KINDS
 from tests.cluster.refusals import Refusal, unserved
+from tests.cluster.websocket import PROTOCOL, accepted, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.cluster.api import Api
     from tests.cluster.kinds import Kind
+    from tests.cluster.kubelet import Kubelet
     from tests.namespaces import Namespace
     from tests.runtime import Json
 
@@ -30,11 +32,11 @@ PATH = re.compile(
 
 
 class Server(ThreadingHTTPServer):
-    """Serves while entered, on every address of the namespace; ``logs`` gives what a container of a pod wrote."""
+    """Serves while entered, on every address of the namespace; what is in containers it asks of the kubelet."""
 
     daemon_threads = True
 
-    def __init__(self, where: Namespace, api: Api, logs: Callable[[Json, str], str]) -> None:
+    def __init__(self, where: Namespace, api: Api, kubelet: Kubelet) -> None:
         super().__init__(("", PORT), Request, bind_and_activate=False)
         self.socket.close()
         self.socket = where.socket(socket.AF_INET, socket.SOCK_STREAM, 0)
@@ -42,7 +44,7 @@ class Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_activate()
         self.api = api
-        self.logs = logs
+        self.kubelet = kubelet
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
 
     def __enter__(self) -> Self:
@@ -82,6 +84,10 @@ class Request(BaseHTTPRequestHandler):
     def _api(self) -> Api:
         return cast("Server", self.server).api
 
+    @property
+    def _kubelet(self) -> Kubelet:
+        return cast("Server", self.server).kubelet
+
     def _serve(self, answer: Callable[[], Json | str | None]) -> None:
         """Answer with a document or a text; None if the answer has been given."""
         url = urlsplit(self.path)
@@ -106,8 +112,21 @@ class Request(BaseHTTPRequestHandler):
             return self._api.list(self._kind, self._namespace, self._query)
         found = self._api.store.get(self._kind, self._namespace, self._name)
         if self._part("part") == "log":
-            return cast("Server", self.server).logs(found, self._query.get("container", ""))
+            return self._kubelet.log(found, self._query.get("container", ""))
+        if self._part("part") == "exec":
+            self._execute(found)
+            return None
         return found
+
+    def _execute(self, pod: Json) -> None:
+        """Run a program in a container; its input is nobody's."""
+        command = [value for key, value in parse_qsl(urlsplit(self.path).query) if key == "command"]
+        if PROTOCOL not in self.headers.get("Sec-WebSocket-Protocol", ""):
+            raise unserved(f"exec but by {PROTOCOL}")
+        outcome = self._kubelet.execute(pod, self._query.get("container", ""), command)
+        self.close_connection = True
+        self._head(101, "", accepted(self.headers["Sec-WebSocket-Key"]))
+        tell(outcome, self.wfile)
 
     def _watch(self) -> None:
         """Tell events until the client has enough."""
@@ -152,5 +171,6 @@ class Request(BaseHTTPRequestHandler):
     def _head(self, code: int, content_type: str, more: dict[str, str]) -> None:
         self.send_response(code)
         for key, value in {"Content-Type": content_type, **more}.items():
-            self.send_header(key, value)
+            if value:
+                self.send_header(key, value)
         self.end_headers()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.runtime import Json
 
 BUSYBOX = Path("/bin/busybox")
-APPLETS = ("ip", "ping", "sh", "sleep")
+APPLETS = ("ip", "ping", "sleep")
 OCI = "application/vnd.oci.image"
 COMMAND = ["/bin/sleep", "100000"]
 
