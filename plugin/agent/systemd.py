@@ -8,6 +8,7 @@ import socket
 import time
 
 LISTEN_FDS_START = 3
+PATIENCE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +21,19 @@ def inherited_socket() -> socket.socket | None:
     return socket.socket(fileno=LISTEN_FDS_START)
 
 
-def notify(state: str) -> None:
-    """Tell systemd, e.g. READY=1; without systemd nobody is told, and that it cannot be told ends nothing."""
+def notify(state: str, seconds: float = PATIENCE_SECONDS) -> None:
+    """Tell systemd, e.g. READY=1, and wait so long for room in its queue.
+
+    Without systemd nobody is told, and that it cannot be told ends nothing.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notification:
-            notification.sendto(state.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+            notification.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
+            notification.settimeout(seconds)
+            notification.send(state.encode())
     except OSError as error:
         log.warning("NOTIFY_SOCKET %s could not be told %s: %s", address, state, error)
 
@@ -45,5 +51,5 @@ class Watchdog:
     def feed(self) -> None:
         """Tell it again, if it is time."""
         if self.seconds and time.monotonic() >= self._due:
-            notify("WATCHDOG=1")
+            notify("WATCHDOG=1", seconds=0)  # it is told again soon, and callers do not wait meanwhile
             self._due = time.monotonic() + self.seconds
