@@ -90,8 +90,8 @@ class Threads:
     def _start(self) -> None:
         # Daemons: should the main thread die of a bug, a process that accepts nothing must not stay behind.
         thread = threading.Thread(target=self._work, name="worker", daemon=True)
+        self._alive.add(thread)  # before it can be idle: whoever counts those at work never sees less than none
         thread.start()
-        self._alive.add(thread)
 
     def _work(self) -> None:
         """A thread's life: call after call, until told to go or unable to come home."""
