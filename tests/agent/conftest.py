@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.agent.held import PATIENT
 from tests.agent.process import Agent
 from tests.agent.protocol import Spoken
 from tests.runtime import DOOR, ROLES, Runtime
@@ -24,6 +25,14 @@ PLUGINS = dict.fromkeys((*ROLES, DOOR.name), DOOR)
 def agent(tmp_path: Path) -> Iterator[Agent]:
     """An agent; it ends at SIGTERM with status 0 and has had no exception."""
     with Agent(tmp_path / "agent.sock") as made:
+        yield made
+    assert not made.socket.exists()
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Agent]:
+    """An agent that waits for requests, and for duplicate address detection, as long as a test may take."""
+    with Agent(tmp_path / "agent.sock", command=PATIENT) as made:
         yield made
     assert not made.socket.exists()
 

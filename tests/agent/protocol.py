@@ -118,8 +118,12 @@ class Conversation:
         assert magic == MAGIC
         text = self.receive(size).decode()
         if acknowledge:
-            self.socket.send(DELIVERED)
+            self.acknowledge()
         return status, text
+
+    def acknowledge(self) -> None:
+        """Say that the answer has been passed on; until then its worker waits."""
+        self.socket.send(DELIVERED)
 
 
 def version(path: Path) -> str:

@@ -8,15 +8,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.agent import protocol
-from tests.agent.process import SECONDS, Agent, until
-from tests.agent.protocol import Conversation, NoAnswer, Spoken, open_namespaces, request, version
+from tests.agent.held import PATIENT, detained
+from tests.agent.process import SECONDS, Agent, inside_python, until
+from tests.agent.protocol import VERSION, Conversation, NoAnswer, Spoken, open_namespaces, request, version
 from tests.crash import remains
 from tests.runtime import Answer, one_document
 from tests.ways import Executed
@@ -81,30 +81,27 @@ def is_clean(runtime: Runtime, container: Namespace) -> bool:
     return container.links() == ["lo"] and remains.rows(runtime.state_dir) == NOTHING
 
 
-def test_client_killed_while_the_agent_works(runtime: Runtime, lan: Lan, agent: Agent) -> None:
-    container = lan.container(dad=True)
-    door = begin(runtime, agent, runtime.config(DUAL), container)
+def test_client_killed_while_the_agent_works(runtime: Runtime, lan: Lan, patient: Agent) -> None:
+    container = detained(lan)
+    door = begin(runtime, patient, runtime.config(DUAL), container)
     until(lambda: "net1" in container.links(), "the agent is at work")
     door.kill()
-    door.communicate()
+    assert door.communicate()[0] == ""
+    lan.unplug()
     until(lambda: is_clean(runtime, container), "the ADD is undone")
-    assert version(agent.socket)
+    assert version(patient.socket)
 
 
 def test_client_gone_before_its_turn(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
     """What nobody waits for any more is not even begun."""
-    slow, other = lan.container(dad=True), lan.container()
-    config = runtime.config(DUAL)
-    with Agent(tmp_path / "agent.sock", "--workers", "1") as agent:
-        first = begin_speaking(runtime, agent, config, slow)
-        until(lambda: "net1" in slow.links(), "the only worker is at work")
-        begin_speaking(runtime, agent, config, other).socket.close()
-        assert first.answer()[0] == 0
-        first.socket.close()
+    container = lan.container()
+    with Agent(tmp_path / "agent.sock", "--workers", "1") as agent, Conversation(agent.socket) as first:
+        first.ask(VERSION)
+        assert first.answer(acknowledge=False)[0] == 0
+        begin_speaking(runtime, agent, runtime.config(DUAL), container).socket.close()
+        first.acknowledge()
         assert version(agent.socket), "and with this the second had its turn"
-        assert other.links() == ["lo"]
-        assert remains.rows(runtime.state_dir) == {"attachment": 1, "lease": 2}
-        runtime.delete(config, slow).expect()
+        assert is_clean(runtime, container)
 
 
 @pytest.mark.parametrize("how", ["closed", "half closed", "wrong byte"])
@@ -145,7 +142,7 @@ def test_delegate_that_does_not_end(runtime: Runtime, lan: Lan, tmp_path: Path) 
     hanging.write_text('#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && sleep 1000\nexit 0\n')
     hanging.chmod(0o755)
     with runtime.settings.open("a") as settings:
-        settings.write("delegate_timeout = 1\n")
+        settings.write("delegate_timeout = 3\n")  # its DEL, which undoes the ADD, has to end in it
     with Agent(tmp_path / "agent.sock", "--workers", "1") as agent:
         runtime.way = Spoken(agent.socket)
         answer = runtime.add(runtime.config({"type": "hanging"}), container)
@@ -154,6 +151,7 @@ def test_delegate_that_does_not_end(runtime: Runtime, lan: Lan, tmp_path: Path) 
         assert version(agent.socket), "the worker is free again"
         until(agent.is_resting, "it holds nothing of the call")
         assert agent.children() == []
+    until(lambda: not lan.node.processes(), "what it had started is dead")
     assert is_clean(runtime, container)
 
 
@@ -173,9 +171,9 @@ def test_runtime_that_does_not_read(runtime: Runtime, lan: Lan, agent: Agent) ->
 
 def test_agent_killed_under_the_door(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
     """The door tells the runtime to try again, as one JSON document; its DEL leaves nothing."""
-    container = lan.container(dad=True)
+    container = detained(lan)
     config = runtime.config(DUAL)
-    agent = Agent(tmp_path / "agent.sock").wait_ready()
+    agent = Agent(tmp_path / "agent.sock", command=PATIENT).wait_ready()
     door = begin(runtime, agent, config, container)
     until(lambda: "net1" in container.links(), "the agent is at work")
     agent.kill()
@@ -187,36 +185,57 @@ def test_agent_killed_under_the_door(runtime: Runtime, lan: Lan, tmp_path: Path)
     assert is_clean(runtime, container)
 
 
+# An agent that kills itself before the given line of Python of a call; 0: never, and in the end it tells how many its
+# last call had.
+MORTAL = inside_python("""
+import os, signal
+from plugin.agent import command, worker
+count, last, serve = 0, int(sys.argv[1]), worker.serve
+
+def trace(frame, event, argument):
+    global count
+    count += event == "line"
+    if event == "line" and count == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+
+def traced(*call):
+    global count
+    count = 0
+    sys.settrace(trace)
+    try:
+        serve(*call)
+    finally:
+        sys.settrace(None)
+
+worker.serve = traced
+command.run_agent(["--socket", sys.argv[2]])
+sys.stderr.write(f"{count}\\n")
+""")
+
+
 def test_agent_killed_at_any_instant(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
-    """Whatever it had done by then: DEL, by the next agent or by the door alone, leaves nothing."""
+    """Between any two lines of an ADD: DEL, by the next agent or by the door alone, leaves nothing."""
     container = lan.container()
     config = runtime.config(DUAL)
-    agent = Agent(tmp_path / "agent.sock").wait_ready()
-    instants = deque(range(INSTANTS))
-    missed = 0
-    while instants:
-        number = instants.popleft()
-        runtime.way = Spoken(agent.socket)
-        runtime.version().expect()
-        began = time.monotonic()
-        runtime.attach("ADD", config, container).expect()
-        duration = time.monotonic() - began
-        runtime.delete(config, container).expect()
-        deadline = time.monotonic() + duration * number / INSTANTS
-        with begin_speaking(runtime, agent, config, container) as conversation:
-            while time.monotonic() < deadline:
-                pass  # a sleep would be longer than what is to be hit
-            agent.kill()
-            with suppress(NoAnswer):
-                conversation.answer(acknowledge=False)
-                instants.append(number // 2)  # too late; it was quicker than the one before
-                missed += 1
-        agent = Agent(agent.socket).wait_ready()
-        runtime.way = Spoken(agent.socket) if number % 2 else Executed()
-        runtime.delete(config, container).expect()
+    path = tmp_path / "agent.sock"
+    runtime.way = Spoken(path)
+    with Agent(path, command=(*MORTAL, "0")) as agent:
+        for verb in ("ADD", "DEL", "ADD"):  # the first makes the database as well
+            runtime.attach(verb, config, container).expect()
+    lines = int(agent.log.read_text().splitlines()[-1])
+    runtime.way = Executed()
+    runtime.delete(config, container).expect()
+    for number in range(INSTANTS):
+        agent = Agent(path, command=(*MORTAL, str(1 + lines * number // INSTANTS))).wait_ready()
+        with begin_speaking(runtime, agent, config, container) as conversation, suppress(NoAnswer, BrokenPipeError):
+            conversation.answer()
+        assert agent.process.wait(SECONDS) == -signal.SIGKILL
+        agent.kill()
+        with Agent(path) if number % 2 else nullcontext():
+            runtime.way = Spoken(path) if number % 2 else Executed()
+            runtime.delete(config, container).expect()
         assert is_clean(runtime, container), number
-        assert missed < 2 * INSTANTS, "most have to hit"
-    agent.stop()
 
 
 def test_agent_that_does_not_answer(runtime: Runtime, agent: Agent) -> None:

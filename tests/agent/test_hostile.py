@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent import protocol
-from tests.agent.process import Agent, inside_python, until
+from tests.agent.held import PATIENT
+from tests.agent.process import SECONDS, Agent, inside_python, until
 from tests.agent.protocol import HELLO, MAGIC, VERSION, Conversation, NoAnswer, frame, version
-from tests.runtime import DOOR
 from tests.ways import Executed
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tests.runtime import Runtime
 
 HUGE = (17 << 20) + 1
-PATIENT = 5.0  # seconds that a client has for its request (docs/agent-protocol.md)
-AT_ONCE = 4.0  # less than a client waits for the hello
+REQUEST_SECONDS = 5.0  # what a client has for its request (docs/agent-protocol.md)
+AT_ONCE = 30.0  # far less than the turns of all who say nothing would take
 
 MALFORMED = {
     "nothing": b"",
@@ -157,7 +157,7 @@ def test_slow_and_silent_clients(agent: Agent) -> None:
         dribbler = threading.Thread(target=dribble)
         dribbler.start()
         longest = 0.0
-        while time.monotonic() < began + PATIENT - 1:
+        while time.monotonic() < began + REQUEST_SECONDS - 1:
             asked = time.monotonic()
             version(agent.socket)
             longest = max(longest, time.monotonic() - asked)
@@ -167,14 +167,16 @@ def test_slow_and_silent_clients(agent: Agent) -> None:
         took = time.monotonic() - began
         done.set()
         dribbler.join()
-    assert PATIENT - 1 < took < PATIENT + 5
+    assert REQUEST_SECONDS < took < SECONDS < len(VERSION), "a byte in time does not buy another second"
     require_as_before(agent, before)
 
 
 def test_hundreds_of_calls_at_once(tmp_path: Path) -> None:
     """All there but for a byte, with three descriptors each: more than select() takes, or the agent began with."""
-    limited = ("prlimit", "--nofile=256:20000", DOOR, "agent", "--socket")
-    with Agent(tmp_path / "agent.sock", command=limited) as agent, ExitStack() as stack:
+    with (
+        Agent(tmp_path / "agent.sock", command=("prlimit", "--nofile=256:20000", *PATIENT)) as agent,
+        ExitStack() as stack,
+    ):
         before = steady(agent)
         opened = protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT, protocol.OWN_NET)
         for descriptor in opened:
@@ -191,15 +193,15 @@ def test_hundreds_of_calls_at_once(tmp_path: Path) -> None:
         require_as_before(agent, before)
 
 
-def test_more_connections_than_are_taken(agent: Agent) -> None:
+def test_more_connections_than_are_taken(patient: Agent) -> None:
     """Beyond 512 at a time newcomers are turned away, until the silent ones are gone."""
     with ExitStack() as stack:
-        conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(560)]
+        conversations = [stack.enter_context(Conversation(patient.socket)) for _ in range(560)]
         for conversation in conversations[:512]:
             conversation.receive(HELLO.size)
         for conversation in conversations[512:]:
             assert turned_away(conversation) == b""
-    until(lambda: _answers(agent.socket), "the agent takes calls again", AT_ONCE)
+    until(lambda: _answers(patient.socket), "the agent takes calls again")
 
 
 def _answers(path: Path) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.agent.process import Agent, until
+from tests.agent.held import detained
+from tests.agent.process import until
+from tests.agent.protocol import Spoken
 from tests.crash import remains
 
 if TYPE_CHECKING:
+    from tests.agent.process import Agent
     from tests.lan import Lan
     from tests.runtime import Answer, Runtime
 
@@ -23,21 +24,21 @@ DUAL = {
 }
 
 
-def test_attachments_run_side_by_side(spoken: Runtime, lan: Lan, agent: Agent) -> None:
-    """Each waits one to two seconds for its duplicate address detection; all of them together wait no longer."""
-    containers = [lan.container(dad=True) for _ in range(MANY)]
-    config = spoken.config(DUAL)
+def test_attachments_run_side_by_side(runtime: Runtime, lan: Lan, patient: Agent) -> None:
+    """All of them wait for duplicate address detection at the same time."""
+    containers = [detained(lan) for _ in range(MANY)]
+    config = runtime.config(DUAL)
+    runtime.way = Spoken(patient.socket)
     with ThreadPoolExecutor(MANY) as threads:
-        began = time.monotonic()
-        answers = list(threads.map(lambda each: spoken.add(config, each), containers))
-        took = time.monotonic() - began
-        addresses = [address for answer in answers for address in answer.addresses]
+        added = threads.map(lambda each: runtime.add(config, each), containers)
+        until(lambda: all("net1" in each.links() for each in containers), "all are at work")
+        lan.unplug()
+        addresses = [address for answer in added for address in answer.addresses]
         assert len(set(addresses)) == 2 * MANY
-        assert 1.0 < took < MANY / 2, "one second for all, not for each"
-        deleted = list(threads.map(lambda each: spoken.delete(config, each), containers))
+        deleted = list(threads.map(lambda each: runtime.delete(config, each), containers))
     assert [answer.status for answer in deleted] == [0] * MANY
-    assert remains.rows(spoken.state_dir) == {"attachment": 0, "lease": 0}
-    assert len(agent.threads()) == MANY + 1
+    assert remains.rows(runtime.state_dir) == {"attachment": 0, "lease": 0}
+    assert len(patient.threads()) == MANY + 1
 
 
 def test_one_attachment_takes_turns(spoken: Runtime, lan: Lan) -> None:
@@ -61,16 +62,20 @@ def test_one_attachment_takes_turns(spoken: Runtime, lan: Lan) -> None:
     assert remains.rows(spoken.state_dir) == {"attachment": 0, "lease": 0}
 
 
-def test_del_waits_for_add(spoken: Runtime, lan: Lan) -> None:
+def test_del_waits_for_add(runtime: Runtime, lan: Lan, patient: Agent) -> None:
     """A DEL that comes while the ADD is at work waits for it, and then removes what it made."""
-    container = lan.container(dad=True)
-    config = spoken.config(DUAL)
-    added: list[Answer] = []
-    adding = threading.Thread(target=lambda: added.append(spoken.attach("ADD", config, container)))
-    adding.start()
-    until(lambda: "net1" in container.links(), "the ADD is at work")
-    spoken.attach("DEL", config, container).expect()
-    adding.join()
-    added[0].expect()
+    container = detained(lan)
+    config = runtime.config(DUAL)
+    runtime.way = Spoken(patient.socket)
+    with ThreadPoolExecutor(2) as threads:
+        added = threads.submit(runtime.attach, "ADD", config, container)
+        until(lambda: "net1" in container.links(), "the ADD is at work")
+        deleted = threads.submit(runtime.attach, "DEL", config, container)
+        # each has the one that came with the call, and the one that it locks
+        until(lambda: patient.descriptors().count(str(container.path)) == 4, "the DEL has come as far as the lock")
+        assert "net1" in container.links()
+        lan.unplug()
+        added.result().expect()
+        deleted.result().expect()
     assert container.links() == ["lo"]
-    assert remains.rows(spoken.state_dir) == {"attachment": 0, "lease": 0}
+    assert remains.rows(runtime.state_dir) == {"attachment": 0, "lease": 0}

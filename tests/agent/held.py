@@ -1,0 +1,30 @@
+"""Calls that are at work until a test lets them go on, however long the machine keeps the test waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.agent.process import inside_python
+
+if TYPE_CHECKING:
+    from tests.lan import Lan
+    from tests.namespaces import Namespace
+
+# An agent that gives up on nobody while a test lasts; options come before the socket's path.
+PATIENT = inside_python("""
+from plugin.agent import command, server
+from plugin.link import addressing
+server.REQUEST_SECONDS = addressing.DAD_SECONDS = 180.0
+sys.exit(command.run_agent([*sys.argv[1:-1], "--socket", sys.argv[-1]]))
+""")
+PROBES = 1000  # of duplicate address detection, one each second
+
+
+def detained(lan: Lan) -> Namespace:
+    """A container whose ADD of an IPv6 address by a PATIENT agent has made the interface and ends at ``lan.unplug``.
+
+    Duplicate address detection goes on until there is no carrier: then the kernel puts it off, and nobody waits for it.
+    """
+    container = lan.container(dad=True)
+    container.sysctl("net/ipv6/conf/default/dad_transmits", PROBES)
+    return container
