@@ -145,7 +145,7 @@ class Agent:
                 [Path(f"/proc/{self.pid}/task/{thread}/ns/{kind}").stat().st_ino for kind in ("net", "mnt")] == home
                 for thread in self.threads()
             )
-        except FileNotFoundError:  # a thread that was lost abroad has ended meanwhile
+        except (FileNotFoundError, PermissionError):  # a thread that was lost abroad has ended, or is about to
             return False
 
 

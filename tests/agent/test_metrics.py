@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import secrets
 import socket
 import subprocess
 import threading
@@ -19,7 +20,7 @@ from conf.endpoint import Endpoint, read_endpoint
 from conf.errors import InvalidSettings
 from conf.settings import parse_settings
 from plugin.agent.meter import REFUSALS
-from tests.agent.process import Agent, until
+from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, NoAnswer, Spoken, open_namespaces, version
 from tests.agent.scrape import Scrape
 from tests.runtime import DOOR
@@ -59,26 +60,22 @@ class Measured:
         return Scrape(self.place)
 
     def until(self, true: Callable[[Scrape], bool], what: str) -> Scrape:
-        """Ask until something is the case: the agent counts a call after its caller has the answer."""
-        seen: list[Scrape] = []
+        """Ask until something is the case, and once more: what was told before it may have been so before it.
 
-        def look() -> bool:
-            seen[:] = [self.scrape()]
-            return true(seen[0])
-
-        until(look, what)
-        return seen[0]
+        The agent counts a call after its caller has the answer.
+        """
+        until(lambda: true(self.scrape()), what)
+        return self.scrape()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def own_address() -> tuple[str, int]:
+    """A place that nobody else comes to have between now and the agent's start: loopback has 2^24 addresses."""
+    return "127.{}.{}.1".format(*secrets.token_bytes(2)), 9753
 
 
 @pytest.fixture(params=["unix", "tcp"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | tuple[str, int]:
-    return tmp_path / "place" / "metrics.sock" if request.param == "unix" else ("127.0.0.1", free_port())
+    return tmp_path / "place" / "metrics.sock" if request.param == "unix" else own_address()
 
 
 @pytest.fixture
@@ -195,22 +192,19 @@ def test_leases_that_nobody_recorded_are_leaks(runtime: Runtime, lan: Lan, measu
     del agent
 
 
-def test_what_waits_and_what_runs(runtime: Runtime, lan: Lan, measured: Measured) -> None:
+def test_what_waits_and_what_runs(measured: Measured) -> None:
     with measured.agent("--workers=1") as agent, ExitStack() as stack:
-        container = lan.container(dad=True)
-        config = runtime.config({"type": DOOR.name, "ranges": [[{"subnet": "fd00:9::/64"}]]})
-        adding = threading.Thread(target=lambda: runtime.add(config, container))
-        adding.start()
-        until(lambda: "net1" in container.links(), "the ADD is at work")
-        conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(3)]
+        first, *conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(4)]
+        first.ask(VERSION)
+        first.answer(acknowledge=False)
         for conversation in conversations:
             conversation.ask(VERSION)
         numbers = measured.until(lambda now: now("calls_waiting") == 3, "three calls wait")
         assert numbers("calls_in_flight") == 1
         conversations.pop().socket.close()
+        first.acknowledge()
         for conversation in conversations:
             conversation.answer()
-        adding.join()
         numbers = measured.until(lambda now: now("calls_in_flight") == now("calls_waiting") == 0, "all are served")
         assert numbers.values("refused_total") == {("gone",): 1}
 
@@ -305,24 +299,20 @@ def test_taken_over_without_a_gap(runtime: Runtime, place: Path | tuple[str, int
         measured.scrape()
 
 
-def test_the_new_one_answers_while_the_old_one_drains(
-    runtime: Runtime, lan: Lan, place: Path | tuple[str, int]
-) -> None:
+def test_the_new_one_answers_while_the_old_one_drains(runtime: Runtime, place: Path | tuple[str, int]) -> None:
     measured = Measured(runtime, place)
     old = measured.agent().wait_ready()
     started = measured.scrape().samples["process_start_time_seconds"]
-    container = lan.container(dad=True)
-    config = runtime.config({"type": DOOR.name, "ranges": [[{"subnet": "fd00:9::/64"}]]})
-    adding = threading.Thread(target=lambda: runtime.add(config, container))
-    adding.start()
-    until(lambda: "net1" in container.links(), "the ADD is at work")
-    with measured.agent():
-        assert old.process.poll() is None, "it still serves the ADD"
-        for _ in range(50):
+    with Conversation(old.socket) as conversation:
+        conversation.ask(VERSION)
+        conversation.answer(acknowledge=False)
+        with measured.agent():
+            until(lambda: len(old.threads()) == 1 + 2, "it serves the one call, and no other")
+            for _ in range(50):
+                assert measured.scrape().samples["process_start_time_seconds"] != started
+            conversation.acknowledge()
+            old.ended()
             assert measured.scrape().samples["process_start_time_seconds"] != started
-        adding.join()
-        old.ended()
-        assert measured.scrape().samples["process_start_time_seconds"] != started
 
 
 def test_standing_by(runtime: Runtime, place: Path | tuple[str, int]) -> None:
@@ -356,6 +346,7 @@ def test_those_who_ask_are_few_and_quick(measured: Measured, agent: Agent) -> No
             each.settimeout(30)
             while each.recv(4096):
                 pass
+    until(lambda: len(agent.threads()) == 16 + 2, "their threads have ended")
     assert measured.scrape()("workers") == 16
 
 
@@ -420,7 +411,7 @@ def test_a_place_that_is_taken(runtime: Runtime) -> None:
         measured = Measured(runtime, ("127.0.0.1", other.getsockname()[1]))
         with Agent(runtime.directory / "agent.sock") as present:
             agent = measured.agent()
-            assert agent.process.wait(30) == 1
+            assert agent.process.wait(SECONDS) == 1
             assert "Address already in use" in agent.log.read_text()
             agent._close()
             assert version(present.socket)
