@@ -53,15 +53,18 @@ class Journal:
         """The beginning of a command that is to find this journald where every program looks for it."""
         return ("nsenter", f"--mount=/proc/{self._process.pid}/ns/mnt")
 
-    def entries(self, true: Callable[[dict[str, Any]], object]) -> list[dict[str, Any]]:
-        """The entries of ours of which that is true, oldest first; waits for the first."""
+    def entries(self, true: Callable[[dict[str, Any]], object], count: int) -> list[dict[str, Any]]:
+        """The entries of ours of which that is true, in the order of their verbs; waits until there are so many.
+
+        An agent's threads do not take turns to tell of their calls.
+        """
         found: list[dict[str, Any]] = []
 
         def look() -> bool:
             command = [*self.inside, "journalctl", "--output=json", "--all", "SYSLOG_IDENTIFIER=cni-macvlan-py"]
             lines = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
             found[:] = [entry for line in lines.splitlines() if true(entry := json.loads(line))]
-            return bool(found)
+            return len(found) >= count
 
-        until(look, "the journal has the entry")
-        return found
+        until(look, "the journal has the entries")
+        return sorted(found, key=lambda entry: str(entry["CNI_VERB"]))

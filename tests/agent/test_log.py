@@ -148,9 +148,8 @@ def test_journal(runtime: Runtime, lan: Lan, way: str, tmp_path: Path) -> None:
         runtime.add(runtime.config(POOL), container).expect()
         runtime.delete(runtime.config(POOL), container).expect()
         assert runtime.add(runtime.config(POOL, mode="x" * LONG), container).code == 7
-        entries = journal.entries(lambda entry: len(entry["MESSAGE"]) > LONG)
-        (long,) = entries
-        added, deleted = journal.entries(lambda entry: entry.get("CNI_CODE") == "0")
+        (long,) = journal.entries(lambda entry: len(entry["MESSAGE"]) > LONG, 1)
+        added, deleted = journal.entries(lambda entry: entry.get("CNI_CODE") == "0", 2)
     attachment = {"CNI_CONTAINER_ID": container.name, "CNI_IFNAME": "net1", "CNI_NETWORK": lan.network}
     assert added.items() >= {"CNI_VERB": "ADD", "PRIORITY": "6", **attachment}.items()
     assert float(added["CNI_DURATION_MS"]) > 0

@@ -140,4 +140,4 @@ def test_nobody_is_waited_for_much_longer_than_promised(launcher: Launcher, tmp_
     with ThreadPoolExecutor(len(SILENT)) as pool:
         lasted = list(pool.map(timed, SILENT))
     assert min(lasted) > PATIENCE - 0.1
-    assert max(lasted) < PATIENCE * 4
+    assert max(lasted) < PATIENCE * 10, "less than the minute that an agent may ask for"
