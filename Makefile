@@ -92,6 +92,9 @@ setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/pr
 	    dpkg-query --show busybox-static; } >/dev/null 2>&1; then
 	    $(call apt_install,podman runc containerd busybox-static systemd)
 	fi
+	if ! command -v curl >/dev/null || ! command -v sysctl >/dev/null; then
+	    $(call apt_install,curl procps)
+	fi
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
 	fi

@@ -1,17 +1,25 @@
-"""A root's shell on a machine, which follows a guide step by step."""
+"""A root's shell on a machine, which follows a page step by step."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from tests.namespaces import fresh_suffix
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.guides.page import Step
-    from tests.machine import Machine
+
+
+class Place(Protocol):
+    """A machine, or whatever else a shell can be opened on."""
+
+    def spawn(self, *words: str, directory: Path, **variables: str) -> subprocess.Popen[str]:
+        """Start a program with pipes to what it reads and from what it writes."""
+
 
 SECONDS = 60.0
 
@@ -19,9 +27,9 @@ SECONDS = 60.0
 class Shell:
     """One bash for all steps, as a reader has one: directories and variables last. The first failure ends it."""
 
-    def __init__(self, machine: Machine, directory: Path, **variables: str) -> None:
+    def __init__(self, place: Place, directory: Path, **variables: str) -> None:
         self._marker = f"done-{fresh_suffix()}"
-        self._process = machine.spawn("bash", "-euo", "pipefail", directory=directory, **variables)
+        self._process = place.spawn("bash", "-euo", "pipefail", directory=directory, **variables)
 
     def __enter__(self) -> Self:
         return self
@@ -31,20 +39,21 @@ class Shell:
         self._process.communicate()
 
     def follow(self, step: Step) -> None:
-        """Do what the step says, which has to succeed and to answer what the page shows."""
+        """Do what the step says, which has to succeed or fail as the page says, and to answer what it shows."""
         limit = threading.Timer(SECONDS, self._process.kill)
         limit.start()
-        output, ended = self._answer(step.command)
+        output, ended = self._answer(step.command, "&& exit" if step.fails else "")
         limit.cancel()
         told = f"line {step.line}: {step.command}\n{output}"
-        assert ended, f"failed, or took more than {SECONDS:.0f} s: {told}"
+        why = "succeeded" if step.fails else "failed"
+        assert ended, f"{why}, or took more than {SECONDS:.0f} s: {told}"
         assert step.came_true(output), f"the page shows\n{step.output}\nbut {told}"
 
-    def _answer(self, command: str) -> tuple[str, bool]:
+    def _answer(self, command: str, then: str) -> tuple[str, bool]:
         typed, shown = self._process.stdin, self._process.stdout
         assert typed
         assert shown
-        typed.write(f"{{ {command.rstrip()}\n}} 2>&1 </dev/null\necho {self._marker}\n")
+        typed.write(f"{{ {command.rstrip()}\n}} 2>&1 </dev/null {then}\necho {self._marker}\n")
         typed.flush()
         output = ""
         for line in shown:

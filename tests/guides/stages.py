@@ -1,4 +1,4 @@
-"""What the reader of each guide has before, or gets from the Internet: an image, and what this machine cannot do."""
+"""What the reader of each page has before, or gets from the Internet: an image, and what this machine cannot do."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cluster.server import PORT
+from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.machine import Machine
@@ -46,6 +47,12 @@ def podman(machine: Machine) -> None:
     machine.run("podman", "import", "/srv/root.tar", IMAGE)
 
 
+def prometheus(machine: Machine) -> None:
+    """What its package has for checking rules, beside podman."""
+    podman(machine)
+    machine.run("ln", "-s", REPOSITORY / ".venv/promtool", "/usr/local/bin")
+
+
 def containerd(machine: Machine) -> None:
     """The daemon, which its package starts where the machine is not yet being made."""
     machine.run("systemctl", "start", "containerd")
@@ -55,3 +62,8 @@ def kubernetes(machine: Machine) -> None:
     """kubectl, and where it finds the cluster."""
     machine.run("ln", "-sf", Path(sys.executable).with_name("kubectl"), "/usr/local/bin/kubectl")
     machine.write("/root/.kube/config", KUBECONFIG)
+
+
+def developer(machine: Machine) -> None:
+    """What the tests need, in a checkout that has it already."""
+    machine.run("make", "-C", REPOSITORY, "setup-test")

@@ -32,6 +32,12 @@ three
 ...
 ```
 
+## An error
+
+```console fails
+# false
+```
+
 ```json
 {"not": "typed"}
 ```
@@ -42,10 +48,11 @@ def test_blocks_become_steps(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
     assert steps(page) == [
-        Step(5, "cd /tmp\nls\n"),
-        Step(10, "echo one \\\ntwo", "one two\n"),
-        Step(14, "true", ""),
-        Step(15, "cat <<'EOF'\nthree\nEOF", "three\n..."),
+        Step(5, "cd /tmp\nls\n", section="A guide"),
+        Step(10, "echo one \\\ntwo", "one two\n", "A guide"),
+        Step(14, "true", "", "A guide"),
+        Step(15, "cat <<'EOF'\nthree\nEOF", "three\n...", "A guide"),
+        Step(25, "false", "", "An error", fails=True),
     ]
 
 

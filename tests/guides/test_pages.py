@@ -1,49 +1,55 @@
-"""What the other pages tell their readers to type works as written, each on a machine as the page supposes it."""
+"""What the pages tell their readers to type works as written, in the order of the page, on a fresh machine."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from itertools import groupby
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.guides import stages
 from tests.guides.page import steps
+from tests.guides.scenes import SCENES, on
 from tests.guides.shell import Shell
-from tests.guides.test_guides import WITHOUT_NETWORK
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
-    from tests.lan import Lan
+    from collections.abc import Callable
+
     from tests.machine import Machine
 
-DOCS = REPOSITORY / "docs"
+WITHOUT_NETWORK = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "DEBIAN_FRONTEND": "noninteractive"}
+RUNNING = ("agent", "modes", "security", "metrics", "deployment", "troubleshooting", "errors")
+# What one reader goes through on one machine; the stage is what such a reader has before, or gets from the Internet.
+READERS: dict[str, tuple[Callable[[Machine], None], list[str]]] = {
+    "who has podman": (stages.podman, ["docs/guides/podman.md"]),
+    "who has containerd": (stages.containerd, ["docs/guides/containerd.md"]),
+    "who comes from the reference plugins": (stages.podman, ["docs/migration.md"]),
+    "who runs it": (stages.prometheus, ["README.md", *(f"docs/{page}.md" for page in RUNNING)]),
+    "who changes it": (stages.developer, ["CONTRIBUTING.md"]),
+}
+KUBERNETES = "docs/guides/kubernetes-multus.md"
+ELSEWHERE = {"docs/commands.md": "tests/cli/test_commands_page.py", KUBERNETES: "tests/guides/test_pages.py"}
 
 
-def test_modes(machine: Machine, lan: Lan) -> None:
-    container = lan.container()
-    lan.node.batch(f"link add link eth0 name eth0 netns {container.name} type macvlan mode bridge")
-    container.batch("addr add 192.168.1.200/24 dev eth0", "link set eth0 up")
-    with Shell(machine, REPOSITORY) as shell:
-        for step in steps(DOCS / "modes.md"):
-            shell.follow(step)
-    lan.node.batch("link del lan0")
-
-
-def test_readme_and_then_the_agent(machine: Machine) -> None:
-    stages.podman(machine)
+@pytest.mark.parametrize("reader", READERS)
+def test_page_comes_true(machine: Machine, reader: str) -> None:
+    stage, pages = READERS[reader]
+    stage(machine)
     with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
-        for step in steps(REPOSITORY / "README.md") + steps(DOCS / "agent.md"):
+        for page in pages:
+            for section, typed in groupby(steps(REPOSITORY / page), lambda step: step.section):
+                scene = SCENES.get((page, section))
+                with on(machine, scene) if scene else nullcontext():
+                    for step in typed:
+                        shell.follow(step)
+
+
+@pytest.mark.timeout(400)  # it may have the images built
+def test_kubernetes(workstation: Machine) -> None:
+    """With our stand-ins for control plane, kubelet and Multus: what they do, the page tells."""
+    stages.kubernetes(workstation)
+    with Shell(workstation, REPOSITORY) as shell:
+        for step in steps(REPOSITORY / KUBERNETES):
             shell.follow(step)
-    assert machine.run("systemctl", "is-active", "cni-macvlan-py-agent.socket") == "active\n"
-
-
-def test_migration(machine: Machine) -> None:
-    """There and back, twice, with the reference plugins and with containers that live on."""
-    stages.podman(machine)
-    with Shell(machine, REPOSITORY, **WITHOUT_NETWORK) as shell:
-        for step in steps(DOCS / "migration.md"):
-            shell.follow(step)
-
-
-def test_every_page_that_tells_what_to_type_is_followed() -> None:
-    typed = {page.name for page in (REPOSITORY / "README.md", *DOCS.glob("*.md")) if steps(page)}
-    elsewhere = {"commands.md"}  # tests/cli/test_commands_page.py
-    assert typed == {"README.md", "agent.md", "migration.md", "modes.md"} | elsewhere
