@@ -10,12 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tests.cluster.kinds import ATTACHMENT, POD
+from tests.cluster.kinds import ATTACHMENT
 from tests.deploy.calls import BIN, execute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.cluster.store import Store
     from tests.machine import Machine
     from tests.runtime import Answer, Json
@@ -42,45 +40,49 @@ class Selection:
     ifname: str
 
 
+@dataclass
+class Attachment:
+    """An interface, the configurations of the plugins that make it, and what the last of them answered."""
+
+    ifname: str
+    plugins: list[Json]
+    result: Json | None = None
+
+
 class Multus:
-    """Attaches pods to the networks that they ask for, and detaches them."""
+    """Attaches pods to the networks that they ask for, and detaches them from those that they got."""
 
     def __init__(self, machine: Machine, store: Store) -> None:
         self._machine = machine
         self._store = store
-        self._results: dict[tuple[str, str], Json] = {}
+        self._attachments: dict[str, list[Attachment]] = {}
 
-    def attach(self, pod: Json, sandbox: Sandbox) -> None:
-        """ADD for each network in turn; raises AssertionError with the plugin's answer."""
+    def attach(self, pod: Json, sandbox: Sandbox) -> Json:
+        """ADD for each network in turn: the annotations that tell of it; raises Refusal or AssertionError."""
         status = [{"name": "cluster", "interface": "eth0", "ips": [sandbox.address], "default": True, "dns": {}}]
         for selection in selections(pod):
-            for config in self._configurations(selection):
-                answer = self._call("ADD", config, pod, sandbox, selection.ifname)
-                self._results[sandbox.id, selection.ifname] = answer.expect()
-            status.append(_told(selection, self._results[sandbox.id, selection.ifname]))
-        written = json.dumps(status, indent=4)
-
-        def annotated(made: Json) -> Json:
-            made["metadata"].setdefault("annotations", {})[STATUS] = written
-            return made
-
-        self._store.change(POD, pod["metadata"]["namespace"], pod["metadata"]["name"], annotated)
+            # Remembered before it is tried, for DEL has to come after an ADD that failed.
+            attachment = Attachment(selection.ifname, self._configurations(selection))
+            self._attachments.setdefault(sandbox.id, []).append(attachment)
+            for config in attachment.plugins:
+                attachment.result = self._call("ADD", config, pod, sandbox, attachment).expect()
+            status.append(_told(selection, attachment.result))
+        return {"annotations": {STATUS: json.dumps(status, indent=4)}} if len(status) > 1 else {}
 
     def detach(self, pod: Json, sandbox: Sandbox) -> None:
-        """DEL for each network, the last one first."""
-        for selection in reversed(selections(pod)):
-            for config in reversed(list(self._configurations(selection))):
-                self._call("DEL", config, pod, sandbox, selection.ifname).expect()
-            self._results.pop((sandbox.id, selection.ifname), None)
+        """DEL for each network, the last one first; what its definition has become meanwhile does not matter."""
+        for attachment in reversed(self._attachments.pop(sandbox.id, [])):
+            for config in reversed(attachment.plugins):
+                self._call("DEL", config, pod, sandbox, attachment).expect()
 
-    def _configurations(self, selection: Selection) -> Iterator[Json]:
+    def _configurations(self, selection: Selection) -> list[Json]:
         """The configurations of the network's plugins; its own name is that of the definition, if it has none."""
         definition = self._store.get(ATTACHMENT, selection.namespace, selection.name)
         network: Json = {"name": selection.name, **json.loads(definition["spec"]["config"])}
-        for plugin in network.get("plugins", [network]):
-            yield {"name": network["name"], "cniVersion": network["cniVersion"], **plugin}
+        head = {"name": network["name"], "cniVersion": network["cniVersion"]}
+        return [{**plugin, **head} for plugin in network.get("plugins", [network])]
 
-    def _call(self, verb: str, config: Json, pod: Json, sandbox: Sandbox, ifname: str) -> Answer:
+    def _call(self, verb: str, config: Json, pod: Json, sandbox: Sandbox, attachment: Attachment) -> Answer:
         metadata = pod["metadata"]
         arguments = {
             "IgnoreUnknown": "true",
@@ -89,10 +91,9 @@ class Multus:
             "K8S_POD_INFRA_CONTAINER_ID": sandbox.id,
             "K8S_POD_UID": metadata["uid"],
         }
-        previous = self._results.get((sandbox.id, ifname))
         return execute(
-            self._machine, config["type"], {**config, "prevResult": previous} if previous else config,
-            COMMAND=verb, CONTAINERID=sandbox.id, NETNS=sandbox.netns, IFNAME=ifname, PATH=BIN,
+            self._machine, config["type"], {**config, "prevResult": attachment.result} if attachment.result else config,
+            COMMAND=verb, CONTAINERID=sandbox.id, NETNS=sandbox.netns, IFNAME=attachment.ifname, PATH=BIN,
             ARGS=";".join(f"{key}={value}" for key, value in arguments.items()),
         )  # fmt: skip
 
@@ -100,6 +101,7 @@ class Multus:
 def selections(pod: Json) -> list[Selection]:
     """The networks that a pod asks for; interfaces without a name are net1, net2 and so on."""
     asked = pod["metadata"].get("annotations", {}).get(NETWORKS, "")
+    assert "[" not in asked, "only the short form is known here"
     found = []
     for number, term in enumerate(filter(None, asked.replace(" ", "").split(",")), 1):
         network, _, ifname = term.partition("@")
@@ -108,8 +110,9 @@ def selections(pod: Json) -> list[Selection]:
     return found
 
 
-def _told(selection: Selection, result: Json) -> Json:
+def _told(selection: Selection, result: Json | None) -> Json:
     """An element of network-status."""
+    assert result, f"no plugin made {selection.ifname}"
     (interface,) = [each for each in result["interfaces"] if each.get("sandbox")]
     return {
         "name": f"{selection.namespace}/{selection.name}",
