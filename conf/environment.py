@@ -64,6 +64,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     if command in ATTACHMENT_VERBS:
         _require_container_id(environment.container_id)
         _require_ifname(environment.ifname)
+        if command == "ADD":
+            _require_keepable(environment.ifname)
         if "\0" in environment.netns:
             raise InvalidEnvironment("CNI_NETNS contains a NUL character", repr(environment.netns))
     return environment
@@ -84,6 +86,15 @@ def _require_container_id(container_id: str) -> None:
         raise InvalidEnvironment(
             "invalid characters in containerID",
             f"{container_id}: CNI_CONTAINERID begins with a letter or digit and goes on with those, '_', '.' and '-'",
+        )
+
+
+def _require_keepable(ifname: str) -> None:
+    """Refuse what the kernel makes another name of, or keeps for settings; DEL finds nothing by these names."""
+    if "%" in ifname or ifname in {"all", "default"}:
+        raise InvalidEnvironment(
+            f'interface name "{ifname}" cannot be given: the kernel keeps it, or would make another of it',
+            'choose a CNI_IFNAME without "%", other than "all" and "default"',
         )
 
 

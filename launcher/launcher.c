@@ -43,6 +43,7 @@ enum {
     HELLO = 3 * NUMBER,       /* magic, protocol, time limit */
     ANSWER_HEAD = 3 * NUMBER, /* magic, exit status, bytes that follow */
     PATIENCE = 5000,          /* ms for whoever owes the next step: agent or reader of stdout */
+    STDIN_PATIENCE = 1000,    /* ms for the beginning of a stdin that is not needed */
     STDIN_MAX = 16 << 20,     /* bytes */
     ANSWER_MAX = 64 << 20,    /* bytes: a result handed through comes back indented, and so larger */
     HEAD_MAX = 1 << 20,       /* bytes of a request between its length and its stdin */
@@ -482,11 +483,25 @@ static void occupy_standard_descriptors(void)
             open("/", O_RDONLY | O_DIRECTORY);
 }
 
+/* A stdin that nothing comes from is taken for empty: people ask for VERSION at a terminal and write nothing. */
+static void do_without_stdin(void)
+{
+    struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (poll(&polled, 1, STDIN_PATIENCE) == 0) {
+        int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        dup2(nothing, STDIN_FILENO);
+        close(nothing);
+    }
+}
+
 int main(int argc, char **argv)
 {
     occupy_standard_descriptors();
-    if (!getenv("CNI_COMMAND"))
+    const char *verb = getenv("CNI_COMMAND");
+    if (!verb || !*verb)
         return serve_person(argc, argv);
+    if (strcmp(verb, "VERSION") == 0)
+        do_without_stdin();
 
     const char *path = getenv("CNI_MACVLAN_AGENT_SOCKET");
     if (!path)

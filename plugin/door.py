@@ -6,11 +6,12 @@ import sys
 from plugin.agent import client
 
 CALLED_AS = b"CNI_MACVLAN_CALLED_AS"
+STDIN_MILLISECONDS = 1000
 
 
 def main() -> int:
     """Do what this process was executed for and return its exit status."""
-    if b"CNI_COMMAND" in posix.environ:
+    if posix.environ.get(b"CNI_COMMAND"):
         return _serve_call()
     from plugin.cli import run  # noqa: PLC0415 - for people, who can wait for it
 
@@ -19,6 +20,8 @@ def main() -> int:
 
 def _serve_call() -> int:
     answer = _reserve_stdout()
+    if posix.environ[b"CNI_COMMAND"] == b"VERSION":
+        _do_without_stdin()
     # The launcher hands it over, because a script loses argv[0]. It is this call's alone: another plugin that we
     # execute, which may be ourselves by another name, must not see it.
     executable = posix.environ.pop(CALLED_AS, b"") or sys.argv[0].encode("utf-8", "surrogateescape")
@@ -34,6 +37,18 @@ def _serve_call() -> int:
     from plugin.main import serve  # noqa: PLC0415 - as above
 
     return serve(os.fsdecode(executable), answer)
+
+
+def _do_without_stdin() -> None:
+    """Take a stdin that nothing comes from for empty: people ask for VERSION at a terminal and write nothing."""
+    from select import POLLIN, poll  # noqa: PLC0415 - only VERSION can do without
+
+    stdin = poll()
+    stdin.register(0, POLLIN)
+    if not stdin.poll(STDIN_MILLISECONDS):
+        nothing = posix.open("/dev/null", posix.O_RDONLY)
+        posix.dup2(nothing, 0)
+        posix.close(nothing)
 
 
 def _refuse(reason: str, answer: int) -> int:

@@ -84,6 +84,19 @@ def test_stdin_without_end(sandbox: Sandbox) -> None:
     assert judge("ADD", done.returncode, done.stdout)["code"] == 5
 
 
+def test_version_for_who_writes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A stdin that stays open without a word, as a terminal's does."""
+    os.mkfifo(tmp_path / "silence")
+    done = door(sandbox, "VERSION", b"", f"<>{tmp_path}/silence")
+    assert (done.returncode, judge("VERSION", 0, done.stdout)["cniVersion"]) == (0, "1.1.0")
+
+
+def test_empty_command_is_none(sandbox: Sandbox) -> None:
+    done = door(sandbox, "", b"")
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.startswith(b"CNI macvlan plugin")
+
+
 @pytest.mark.parametrize("size", [HUGE, HUGE + 1])
 def test_huge_stdin(sandbox: Sandbox, size: int) -> None:
     stdin = b" " * (size - 2) + b"[]"

@@ -225,6 +225,8 @@ REQUESTS |= {
         ("IFNAME", "x" * 16, "interface name is too long"),
         ("IFNAME", "..", "interface name is . or .."),
         ("IFNAME", "a:b", "interface name contains / or : or whitespace characters"),
+        ("IFNAME", "net%d", 'interface name "net%d" cannot be given'),
+        ("IFNAME", "all", 'interface name "all" cannot be given'),
     )
 }
 

@@ -73,7 +73,9 @@ def test_the_command_line_is_pythons(launcher: Launcher) -> None:
 
 def test_without_python_it_says_what_it_is(launcher: Launcher) -> None:
     about, python, command = (
-        subprocess.run(words, env={"PATH": os.environ["PATH"]}, capture_output=True, timeout=60, check=False)
+        subprocess.run(
+            words, env={"PATH": os.environ["PATH"], "CNI_COMMAND": ""}, capture_output=True, timeout=60, check=False
+        )
         for words in (
             [str(launcher.executable)],
             [sys.executable, "-IS", str(PYTHON_DOOR)],

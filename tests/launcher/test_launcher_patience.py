@@ -35,6 +35,13 @@ def test_a_full_backlog_is_waited_for(launcher: Launcher, agent_path: Path) -> N
                     break
 
 
+def test_version_needs_no_stdin(launcher: Launcher, agent_path: Path) -> None:
+    with FakeAgent(agent_path, lambda talk: talk.send(hello() + answer())):
+        process = launcher.start(agent_path, {"CNI_COMMAND": "VERSION"})
+        process.wait(60)
+        assert finish(process) == Outcome(0, RESULT)
+
+
 def is_connecting(process: int) -> bool:
     """Whether a process sleeps in connect()."""
     number = Path(f"/proc/{process}/syscall").read_text().split()[0]
