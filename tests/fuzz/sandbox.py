@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 MASTER = "eth0"
 NETWORK = "fuzz"  # the name of every network that is called right
+LEASES = Path("/var/lib/networks")  # the sandbox's own; a path that never changes, for examples contain it
 Answered = TypeVar("Answered")
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -43,7 +44,7 @@ class Sandbox:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.state_dir = directory / "state"
-        self.data_dir = directory / "networks"
+        self.data_dir = LEASES
         self.empty = directory / "empty"
         self.empty.mkdir(parents=True)
         self.settings = directory / "settings.toml"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from netaddr import IPAddress
@@ -22,6 +22,7 @@ from ipam.ranges import RangeSet
 from ipam.store.files import FilesStore
 from ipam.store.schema import address_of
 from ipam.store.sqlite import SqliteStore
+from tests.examples import SAME_EVERYWHERE
 from tests.ipam.builders import NETWORK, attachment, owner, sets, span
 
 CONFIGURATIONS = (
@@ -226,12 +227,4 @@ class DirectoryVerbs(Verbs):
 
 TestDatabase = DatabaseVerbs.TestCase
 TestDirectory = DirectoryVerbs.TestCase
-# found anew in each run, the same in each: a failure here is a failure everywhere
-TestDatabase.settings = TestDirectory.settings = settings(
-    max_examples=40,
-    stateful_step_count=40,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+TestDatabase.settings = TestDirectory.settings = settings(SAME_EVERYWHERE, max_examples=40, stateful_step_count=40)

@@ -12,6 +12,7 @@ from netaddr import IPAddress, IPNetwork
 from conf.addresses import RangeConfig
 from conf.errors import InvalidNetworkConfig
 from ipam.ranges import canonical, merged, range_sets
+from tests.examples import SAME_EVERYWHERE
 from tests.ipam.builders import sets, span
 
 NET = IPAddress("10.1.0.0").value
@@ -147,6 +148,7 @@ offsets = st.integers(0, 63)
 holes = st.lists(st.tuples(offsets, st.integers(30, 32)), max_size=6)
 
 
+@SAME_EVERYWHERE
 @given(holes, st.lists(st.tuples(offsets, offsets), min_size=1, max_size=3), offsets, st.none() | offsets)
 def test_a_round_gives_every_address_once_and_ends_where_it_began(
     excluded: list[tuple[int, int]], bounds: list[tuple[int, int]], gateway: int, after: int | None
@@ -181,6 +183,7 @@ def test_a_round_gives_every_address_once_and_ends_where_it_began(
         assert given == expected
 
 
+@SAME_EVERYWHERE
 @given(st.lists(st.tuples(offsets, offsets).map(lambda pair: (min(pair), max(pair)))))
 def test_merged_intervals_have_the_same_numbers_and_gaps_between(intervals: list[tuple[int, int]]) -> None:
     result = merged(intervals)

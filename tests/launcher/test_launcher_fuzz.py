@@ -9,9 +9,10 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from tests.examples import SAME_EVERYWHERE
 from tests.launcher.fake_agent import MAGIC, PROTOCOL, WRITTEN, Conversation, FakeAgent, answer, hello
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
     from tests.launcher.launched import Launcher
 
-# found anew in each run, the same in each: a failure here is a failure everywhere
-FUZZ = settings(
-    max_examples=200, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+FUZZ = settings(SAME_EVERYWHERE, max_examples=200)
 LARGEST_ANSWER = 64 << 20
 
 numbers = some.integers(0, 2**32 - 1)
