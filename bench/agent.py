@@ -9,10 +9,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
-
-if TYPE_CHECKING:
-    from types import TracebackType
+from typing import Final, Self
 
 START_SECONDS: Final = 10.0
 CPUCLOCK_SCHED: Final = 2  # linux/posix-timers.h: nanoseconds, where /proc/PID/stat counts hundredths of a second
@@ -44,9 +41,7 @@ class Agent:
             time.sleep(0.02)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end()
 
     def cpu_seconds(self) -> float:

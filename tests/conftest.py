@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
+from tests.once import once
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES, Runtime
 from tests.ways import Executed, InProcess
 
@@ -102,16 +102,13 @@ def lan(tmp_path: Path) -> Iterator[Lan]:
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A tree with an archive of both images; built once for all workers of a run."""
-    own = tmp_path_factory.getbasetemp()
-    place = (own if worker_id == "master" else own.parent) / "images"
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (place / ARCHIVE).is_file():
-            place.mkdir(exist_ok=True)
-            # podman takes no long paths for its store.
-            with tempfile.TemporaryDirectory(prefix="cmv-", dir="/var/tmp") as directory:
-                Workshop(Path(directory)).build(place / ARCHIVE)
-    return place
+
+    def build(place: Path) -> None:
+        # podman takes no long paths for its store.
+        with tempfile.TemporaryDirectory(prefix="cmv-", dir="/var/tmp") as directory:
+            Workshop(Path(directory)).build(place / ARCHIVE)
+
+    return once(tmp_path_factory, worker_id, "images", build)
 
 
 @pytest.fixture

@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tests.namespaces import Namespace, execute, fresh_suffix
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 GATEWAY4, GATEWAY6 = "10.9.0.1", "fd00:9::1"
 NODE4, NODE6 = "10.9.0.254", "fd00:9::fe"
@@ -96,9 +93,7 @@ class Lan:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
 
+FORMER = ("/etc/cni", "/etc/cni-macvlan-py", "/opt/cni", "/opt/cni-macvlan-py", "/etc/containers/containers.conf")
+
 
 class Machine:
     """Boots when entered; what it wrote, mounted and started is gone when left.
@@ -96,6 +98,10 @@ class Machine:
             assert self._keeper.poll() is None, self.console.read_text()
             assert time.monotonic() < deadline, f"not within {SECONDS:.0f} s: {what}\n{self.console.read_text()}"
             time.sleep(0.01)
+
+    def freshen(self) -> None:
+        """Remove what the machine that the tests run on may have, and a fresh one has not."""
+        self.run("rm", "-rf", *FORMER)
 
     def path(self, inside: str | Path) -> Path:
         """Where one of its files is from outside."""

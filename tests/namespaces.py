@@ -10,9 +10,14 @@ import secrets
 import signal
 import socket
 import subprocess
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Seen = TypeVar("Seen")
 
 RUN_NETNS = Path("/run/netns")
 PREFIX = "cmv-"
@@ -38,6 +43,19 @@ def execute(*argv: str | Path, text: str | None = None, check: bool = True) -> s
         message = f"{' '.join(str(part) for part in argv)}: exit {done.returncode}: {done.stderr.strip()} {done.stdout}"
         raise AssertionError(message)
     return done
+
+
+def inside(namespace: Path, look: Callable[[], Seen]) -> Seen:
+    """What ``look`` returns in a namespace; those belong to threads, so a short-lived one enters it."""
+
+    def enter_and_look() -> Seen:
+        with namespace.open("rb") as handle:
+            if _LIBC.setns(handle.fileno(), CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns")
+        return look()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(enter_and_look).result()
 
 
 class Namespace:
@@ -80,25 +98,8 @@ class Namespace:
         return int(self.run("cat", f"/proc/sys/{key}"))
 
     def socket(self, family: int, kind: int, protocol: int) -> socket.socket:
-        """A socket that lives inside. A namespace belongs to a thread, so a short-lived one makes it."""
-        made: list[socket.socket | OSError] = []
-
-        def enter_and_make() -> None:
-            with self.path.open("rb") as handle:
-                if _LIBC.setns(handle.fileno(), CLONE_NEWNET) != 0:
-                    made.append(OSError(ctypes.get_errno(), "setns"))
-                    return
-            try:
-                made.append(socket.socket(family, kind, protocol))
-            except OSError as error:
-                made.append(error)
-
-        thread = threading.Thread(target=enter_and_make)
-        thread.start()
-        thread.join()
-        if isinstance(made[0], OSError):
-            raise made[0]
-        return made[0]
+        """A socket that lives inside."""
+        return inside(self.path, lambda: socket.socket(family, kind, protocol))
 
     def processes(self) -> list[int]:
         """The ids of the processes inside."""

@@ -15,7 +15,6 @@ from plugin.link.netns import open_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
     from typing import Self
 
 NAMESPACES = "/run/netns"
@@ -64,9 +63,7 @@ class Testbed:
             self._undo = undo.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._undo.close()
 
     def _wire(self) -> None:

@@ -13,7 +13,6 @@ from plugin.link import answers, messages, rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
     from typing import Self, TypeVar
 
     from plugin.link.answers import KernelRoute, Link, LinkAddress
@@ -68,9 +67,7 @@ class Netlink:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

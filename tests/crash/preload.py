@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, one_document
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from tests.lan import Lan
 
 SERVER = Path(__file__).with_name("preload_server.py")
@@ -90,9 +88,7 @@ class Preload:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import socket
 import sqlite3
 import subprocess
-import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.namespaces import inside
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.crash.preload import Preload
-
-CLONE_NEWNET = 0x40000000
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 Kernel = dict[str, list[str]]
 
@@ -25,27 +20,6 @@ Kernel = dict[str, list[str]]
 def kernel(namespace: Path) -> Kernel:
     """Links, addresses, routes and the sysctl that an ADD may have to change, of a namespace."""
     return inside(namespace, _look)
-
-
-def inside(namespace: Path, look: Callable[[], Kernel]) -> Kernel:
-    """What ``look`` returns in a thread that lives in the namespace."""
-    seen: list[Kernel | BaseException] = []
-
-    def enter_and_look() -> None:
-        try:
-            with namespace.open("rb") as handle:
-                if _LIBC.setns(handle.fileno(), CLONE_NEWNET) != 0:
-                    raise OSError(ctypes.get_errno(), "setns")  # noqa: TRY301
-            seen.append(look())
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            seen.append(error)
-
-    thread = threading.Thread(target=enter_and_look)
-    thread.start()
-    thread.join()
-    if isinstance(seen[0], BaseException):
-        raise seen[0]
-    return seen[0]
 
 
 def _look() -> Kernel:

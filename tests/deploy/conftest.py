@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 
     from tests.lan import Lan
 
-FORMER = ("/opt/cni", "/opt/cni-macvlan-py", "/etc/cni-macvlan-py", "/etc/containers/containers.conf")
-"""What the machine that the tests run on may have."""
-
 
 @pytest.fixture
 def kubelet(lan: Lan, tmp_path: Path, images: Path) -> Iterator[Kubelet]:
     """The node; when the test is over, no attachment may have left a trace."""
     with Machine(lan.node, tmp_path, images) as machine:
-        machine.run("rm", "-rf", *FORMER)
+        machine.freshen()
         yield Kubelet(machine, f"/{ARCHIVE}")
         assert left_on(machine) == []

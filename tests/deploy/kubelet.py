@@ -8,21 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from tests.deploy.pod import CONFIG, Pod, one
+from tests.runtimes.podman import LIMITED
 
 if TYPE_CHECKING:
     from tests.machine import Machine
     from tests.runtime import Json
 
 SECONDS = 60.0
-# crun wants one version of cgroups, and the limits are those that root may have without CAP_SYS_RESOURCE.
-CONFIGURATION = """
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-"""
 
 
 class Kubelet:
@@ -30,7 +22,7 @@ class Kubelet:
 
     def __init__(self, machine: Machine, images: str) -> None:
         self.machine = machine
-        machine.write("/etc/containers/containers.conf", CONFIGURATION)
+        machine.write("/etc/containers/containers.conf", LIMITED)
         self._podman("load", "--quiet", "--input", images)
 
     def prepare(self, objects: list[Json]) -> Pod:

@@ -25,7 +25,6 @@ from tests.ways import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from conf.document import Document
     from conf.environment import Environment
@@ -61,9 +60,7 @@ class Sandbox:
         logging.disable()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         logging.disable(logging.NOTSET)
         self._thread.shutdown()
         os.close(self._home)

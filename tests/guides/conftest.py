@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from tests.cluster.cluster import Cluster
 from tests.deploy.images import ARCHIVE
 from tests.left_behind import left_on
 from tests.machine import Machine
+from tests.once import once
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
@@ -22,22 +22,18 @@ if TYPE_CHECKING:
     from tests.lan import Lan
 
 NODE, ROUTER, WORKSTATION = "192.168.1.10/24", "192.168.1.1/24", "192.168.1.20"
-# What the machine that the tests run on may have, and a fresh one has not.
-FORMER = ("/etc/cni", "/etc/cni-macvlan-py", "/opt/cni", "/opt/cni-macvlan-py", "/etc/containers/containers.conf")
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """What `make install` gets from PyPI, as a tree whose /wheels is on a machine; got once for all workers."""
-    own = tmp_path_factory.getbasetemp()
-    place = (own if worker_id == "master" else own.parent) / "packages"
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--no-input"]
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.is_dir():
-            wanted = ["--requirement", str(REPOSITORY / "requirements.txt"), "--dest", str(place / "wheels")]
-            subprocess.run([*pip, *wanted], stdin=subprocess.DEVNULL, check=True, timeout=100)
-    return place
+
+    def download(place: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--no-input"]
+        wanted = ["--requirement", str(REPOSITORY / "requirements.txt"), "--dest", str(place / "wheels")]
+        subprocess.run([*pip, *wanted], stdin=subprocess.DEVNULL, check=True, timeout=100)
+
+    return once(tmp_path_factory, worker_id, "packages", download)
 
 
 @pytest.fixture
@@ -53,7 +49,7 @@ def home(lan: Lan) -> Lan:
 def machine(home: Lan, tmp_path: Path, wheels: Path) -> Iterator[Machine]:
     """The machine, on the LAN."""
     with Machine(home.node, tmp_path, wheels) as booted:
-        booted.run("rm", "-rf", *FORMER)
+        booted.freshen()
         yield booted
         assert left_on(booted) == []
 
@@ -65,7 +61,7 @@ def workstation(home: Lan, tmp_path: Path, images: Path) -> Iterator[Machine]:
     for place in places:
         place.mkdir()
     with Machine(home.node, places[0], images) as node, Machine(home.neighbour(WORKSTATION), places[1]) as booted:
-        node.run("rm", "-rf", *FORMER)
+        node.freshen()
         with Cluster(node, f"/{ARCHIVE}"):
             yield booted
         assert left_on(node) == []

@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING
 
 from tests.cluster.server import PORT
 from tests.runtime import REPOSITORY
+from tests.runtimes.podman import LIMITED
 
 if TYPE_CHECKING:
     from tests.machine import Machine
 
 IMAGE = "docker.io/library/busybox:latest"
-# crun wants one version of cgroups and systemd; the limits are those that root may set without CAP_SYS_RESOURCE.
-LIMITED = """
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-"""
 ROOT_FILE_SYSTEM = """
     mkdir -p /srv/root/bin /srv/root/etc /srv/root/proc /srv/root/sys /srv/root/dev
     cp /bin/busybox /srv/root/bin

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.left_behind import left_on
 from tests.machine import Machine
+from tests.once import once
 from tests.runtime import REPOSITORY
 from tests.runtimes.node import Node
 
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The files that `make install` puts on a machine; made once for all workers of a run."""
-    own = tmp_path_factory.getbasetemp()
-    place = (own if worker_id == "master" else own.parent) / "installed"
-    with place.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.is_dir():
-            make = ["make", "-C", str(REPOSITORY), "install", f"DESTDIR={place}", "LINKS=macvlan host-local static"]
-            subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=100)
-    return place
+
+    def install(place: Path) -> None:
+        make = ["make", "-C", str(REPOSITORY), "install", f"DESTDIR={place}", "LINKS=macvlan host-local static"]
+        subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=100)
+
+    return once(tmp_path_factory, worker_id, "installed", install)
 
 
 @pytest.fixture(params=["launcher", "agent"])

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
 
     from tests.runtimes.node import Node
 
-# The reference plugins' directory would come before ours. crun wants one version of cgroups; the limits are those that
-# root may set without CAP_SYS_RESOURCE.
-CONFIGURATION = """
+# crun wants one version of cgroups and systemd; the limits are those that root may set without CAP_SYS_RESOURCE.
+LIMITED = """
 [containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
+"""
+"""containers.conf on a machine that is limited as the test run is."""
+# The reference plugins' directory would come before ours.
+CNI = """
 [network]
 network_backend = "cni"
 cni_plugin_dirs = ["/opt/cni/bin"]
@@ -32,7 +35,7 @@ class Podman:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        node.machine.write("/etc/containers/containers.conf", CONFIGURATION)
+        node.machine.write("/etc/containers/containers.conf", LIMITED + CNI)
 
     def __call__(self, *words: str) -> str:
         """What a command that has to succeed writes."""
