@@ -1,7 +1,6 @@
 # One image for nodes without Python: it runs the agent, and installs the native launcher that asks it (docs/deployment.md).
 #
-# For a build that can be repeated, name both images by digest; `docker buildx imagetools inspect NAME` tells it:
-#     docker build --build-arg BUILDER=debian@sha256:… --build-arg BASE=gcr.io/distroless/python3-debian12@sha256:… .
+# For a build that can be repeated, name both images by digest, in the build arguments BUILDER and BASE.
 # Both have to bring the same Python: pydantic is compiled for its minor version.
 ARG BUILDER=docker.io/library/debian:bookworm-slim
 ARG BASE=gcr.io/distroless/python3-debian12

@@ -54,8 +54,3 @@ def kubernetes(machine: Machine) -> None:
     """kubectl, and where it finds the cluster."""
     machine.run("ln", "-sf", Path(sys.executable).with_name("kubectl"), "/usr/local/bin/kubectl")
     machine.write("/root/.kube/config", KUBECONFIG)
-
-
-def developer(machine: Machine) -> None:
-    """What the tests need, in a checkout that has it already."""
-    machine.run("make", "-C", REPOSITORY, "setup-test")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.guides.mentions import unknown
@@ -10,9 +13,18 @@ from tests.guides.scenes import SCENES
 from tests.guides.test_pages import ELSEWHERE, READERS
 from tests.runtime import REPOSITORY
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FILES = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")]
 PAGES = {str(file.relative_to(REPOSITORY)): file for file in sorted(FILES)}
 TYPED = {name: [step.command for step in steps(file)] for name, file in PAGES.items()}
+EVERYTHING = [command for commands in TYPED.values() for command in commands]
+COMMENTED = [
+    REPOSITORY / "Dockerfile",
+    *(REPOSITORY / "deploy").rglob("*.yaml"),
+    *(REPOSITORY / "deploy").rglob("*.toml"),
+]
 
 
 def test_every_page_that_tells_what_to_type_is_typed_by_a_test() -> None:
@@ -27,7 +39,13 @@ def test_every_scene_has_its_section() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_and_options_are_known(page: str) -> None:
-    assert unknown(PAGES[page].read_text(), [each for commands in TYPED.values() for each in commands]) == []
+    assert unknown(PAGES[page].read_text(), EVERYTHING) == []
+
+
+@pytest.mark.parametrize("file", sorted(COMMENTED), ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_commands_in_comments_are_known(file: Path) -> None:
+    comments = re.findall(r"^ *# ?(.*)", file.read_text(), re.MULTILINE)
+    assert unknown("\n".join(comments), EVERYTHING) == []
 
 
 GOOD = """

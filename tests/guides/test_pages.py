@@ -26,8 +26,10 @@ READERS: dict[str, tuple[Callable[[Machine], None], list[str]]] = {
     "who has podman": (stages.podman, ["docs/guides/podman.md"]),
     "who has containerd": (stages.containerd, ["docs/guides/containerd.md"]),
     "who comes from the reference plugins": (stages.podman, ["docs/migration.md"]),
-    "who runs it": (stages.prometheus, ["README.md", *(f"docs/{page}.md" for page in RUNNING)]),
-    "who changes it": (stages.developer, ["CONTRIBUTING.md"]),
+    "who runs and changes it": (
+        stages.prometheus,
+        ["README.md", *(f"docs/{page}.md" for page in RUNNING), "CONTRIBUTING.md"],
+    ),
 }
 KUBERNETES = "docs/guides/kubernetes-multus.md"
 ELSEWHERE = {"docs/commands.md": "tests/cli/test_commands_page.py", KUBERNETES: "tests/guides/test_pages.py"}
