@@ -35,6 +35,7 @@ KUBERNETES = "docs/guides/kubernetes-multus.md"
 ELSEWHERE = {"docs/commands.md": "tests/cli/test_commands_page.py", KUBERNETES: "tests/guides/test_pages.py"}
 
 
+@pytest.mark.timeout(600)  # one of them reads nine pages
 @pytest.mark.parametrize("reader", READERS)
 def test_page_comes_true(machine: Machine, reader: str) -> None:
     stage, pages = READERS[reader]
