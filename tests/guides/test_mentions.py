@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.guides.mentions import unknown
+from tests.guides.mentions import BEYOND, OTHERS_SAY, mentions, unknown
 from tests.guides.page import steps
 from tests.guides.scenes import SCENES
 from tests.guides.test_pages import ELSEWHERE, READERS
@@ -35,6 +35,12 @@ def test_every_page_that_tells_what_to_type_is_typed_by_a_test() -> None:
 
 def test_every_scene_has_its_section() -> None:
     assert set(SCENES) <= {(name, step.section) for name, file in PAGES.items() for step in steps(file)}
+
+
+def test_every_exemption_is_needed() -> None:
+    mentioned = [mention.text for file in PAGES.values() for mention in mentions(file.read_text())]
+    assert set(BEYOND) <= set(mentioned)
+    assert [words for words in OTHERS_SAY if not any(text.startswith(words) for text in mentioned)] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
