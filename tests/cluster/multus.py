@@ -14,21 +14,13 @@ from tests.cluster.kinds import ATTACHMENT
 from tests.deploy.calls import BIN, execute
 
 if TYPE_CHECKING:
+    from tests.cluster.instance import Sandbox
     from tests.cluster.store import Store
     from tests.machine import Machine
     from tests.runtime import Answer, Json
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 STATUS = "k8s.v1.cni.cncf.io/network-status"
-
-
-@dataclass(frozen=True)
-class Sandbox:
-    """Where a pod's containers are."""
-
-    id: str
-    netns: str
-    address: str
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class Multus:
         self._store = store
         self._attachments: dict[str, list[Attachment]] = {}
 
-    def attach(self, pod: Json, sandbox: Sandbox) -> Json:
+    def attach(self, pod: Json, sandbox: Sandbox) -> dict[str, str]:
         """ADD for each network in turn: the annotations that tell of it; raises Refusal or AssertionError."""
         status = [{"name": "cluster", "interface": "eth0", "ips": [sandbox.address], "default": True, "dns": {}}]
         for selection in selections(pod):
@@ -67,7 +59,7 @@ class Multus:
             for config in attachment.plugins:
                 attachment.result = self._call("ADD", config, pod, sandbox, attachment).expect()
             status.append(_told(selection, attachment.result))
-        return {"annotations": {STATUS: json.dumps(status, indent=4)}} if len(status) > 1 else {}
+        return {STATUS: json.dumps(status, indent=4)} if len(status) > 1 else {}
 
     def detach(self, pod: Json, sandbox: Sandbox) -> None:
         """DEL for each network, the last one first; what its definition has become meanwhile does not matter."""

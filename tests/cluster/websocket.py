@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from io import BufferedIOBase
 
+    from tests.cluster.instance import Outcome
     from tests.runtime import Json
 
 PROTOCOL = "v5.channel.k8s.io"
@@ -20,15 +20,6 @@ BINARY, CLOSE = 0x82, 0x88
 STDOUT, STDERR, ENDED = 1, 2, 3
 NORMALLY = struct.pack("!H", 1000)
 MEDIUM, LONG = 126, 1 << 16
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a program wrote, and its exit status."""
-
-    stdout: bytes
-    stderr: bytes
-    status: int
 
 
 def accepted(key: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ CAPABILITIES = ("NET_ADMIN", "SYS_ADMIN", "SYS_CHROOT")
 @pytest.fixture
 def pod(kubelet: Kubelet) -> Pod:
     """The agent's pod, whose init container has installed the launcher."""
-    made = kubelet.prepare(rendered(KUBERNETES))
+    made = Pod(one(rendered(KUBERNETES), "DaemonSet")["spec"]["template"]["spec"])
     kubelet.complete(made, "install", FIRST)
     return made
 
@@ -61,17 +61,16 @@ def test_the_agent_works_where_its_caller_stands(kubelet: Kubelet, pod: Pod) -> 
             assert container.addresses() == addresses
             container.call("CHECK", config).expect()
             container.call("DEL", config).expect()
-    kubelet.end(pod, "agent")
+    kubelet.end("agent")
     assert not kubelet.machine.path("/run/cni-macvlan-py/agent.sock").exists()
 
 
 def test_every_capability_is_needed(kubelet: Kubelet, pod: Pod) -> None:
     assert tuple(pod.container("agent")["securityContext"]["capabilities"]["add"]) == CAPABILITIES
     for without in CAPABILITIES:
-        rest = [f"--cap-add={each}" for each in CAPABILITIES if each != without]
-        kubelet.start(pod, FIRST, without.lower(), *rest)
+        kubelet.start(pod, FIRST, without.lower(), without)
         assert refused(kubelet, without.lower()) in {11, 104}, without
-        kubelet.end(pod, without.lower())
+        kubelet.end(without.lower())
 
 
 def test_it_is_replaced_under_load_and_taken_away(kubelet: Kubelet, pod: Pod) -> None:
@@ -91,15 +90,16 @@ def test_it_is_replaced_under_load_and_taken_away(kubelet: Kubelet, pod: Pod) ->
         assert kubelet.is_running("old"), "it would be started again, and take the place back"
         assert kubelet.passes(pod, "liveness", "old")
         assert kubelet.passes(pod, "readiness", "new")
-        kubelet.end(pod, "old")
+        kubelet.end("old")
         load.go_on()
         kubelet.start(pod, FIRST, "back")
-        kubelet.end(pod, "new")
+        kubelet.end("new")
         load.go_on()
     assert load.failures == []
-    kubelet.end(pod, "back")
+    kubelet.end("back")
     assert left_on(kubelet.machine) == []
     uninstall = Pod(one(rendered(KUBERNETES / "uninstall"), "DaemonSet")["spec"]["template"]["spec"])
     kubelet.complete(uninstall, "uninstall", SECOND)
-    for place in (BIN, "/etc/cni-macvlan-py", "/run/cni-macvlan-py"):
+    assert not kubelet.machine.path(f"{BIN}/{NAME}").exists()
+    for place in ("/etc/cni-macvlan-py", "/run/cni-macvlan-py"):
         assert list(kubelet.machine.path(place).iterdir()) == []

@@ -80,7 +80,7 @@ def test_an_update_starts_the_new_before_it_ends_the_old() -> None:
     rolling = daemon_set(KUBERNETES)["updateStrategy"]["rollingUpdate"]
     assert rolling["maxUnavailable"] == 0
     assert rolling["maxSurge"]
-    assert "--stand-by" in Pod(daemon_set(KUBERNETES)["template"]["spec"]).command("agent")
+    assert "--stand-by" in Pod(daemon_set(KUBERNETES)["template"]["spec"]).container("agent")["args"]
 
 
 def test_both_manifests_agree_about_the_node() -> None:
@@ -88,7 +88,9 @@ def test_both_manifests_agree_about_the_node() -> None:
     places = []
     for directory, name in zip(DIRECTORIES, ("install", "uninstall"), strict=True):
         pod = Pod(daemon_set(directory)["template"]["spec"])
-        places.append({each for each in pod.options(name) if each.startswith("--volume=") and "/host/" in each})
+        volumes = {volume["name"]: volume.get("hostPath", {}).get("path") for volume in pod.spec["volumes"]}
+        mounts = {each["mountPath"]: volumes[each["name"]] for each in pod.container(name)["volumeMounts"]}
+        places.append({place: of for place, of in mounts.items() if place.startswith("/host/")})
     assert places[0] == places[1]
     assert len(places[0]) == 2
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import cluster
 from tests.deploy.images import ARCHIVE
 from tests.left_behind import left_on
 from tests.machine import Machine
@@ -62,6 +62,6 @@ def workstation(home: Lan, tmp_path: Path, images: Path) -> Iterator[Machine]:
         place.mkdir()
     with Machine(home.node, places[0], images) as node, Machine(home.neighbour(WORKSTATION), places[1]) as booted:
         node.freshen()
-        with Cluster(node, f"/{ARCHIVE}"):
+        with cluster(node, f"/{ARCHIVE}"):
             yield booted
         assert left_on(node) == []
