@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidNamespace, IpamPluginMissing, UnknownContainer, collected
@@ -31,16 +31,19 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
     with collecting(failures), node.store.transaction(owner.network) as tx:
         known = tx.attachment(owner)
     namespace = _open(request, known, node)
-    if namespace is not None:
-        with collecting(failures), closing(namespace):
-            namespace.lock()
-            container.remove_interface(namespace, owner, known)
-    with collecting(failures):
-        try:
-            source_for_release(request, known, node.means).release(owner)
-        except IpamPluginMissing as error:
-            # It cannot be asked, now or on any retry; the record stays, so that GC can have it asked again.
-            log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)
+    with ExitStack() as locked:
+        if namespace is not None:
+            locked.enter_context(closing(namespace))
+            with collecting(failures):
+                namespace.lock()
+                container.remove_interface(namespace, owner, known)
+        # Still locked, or an ADD that has waited for us would lose what it was given.
+        with collecting(failures):
+            try:
+                source_for_release(request, known, node.means).release(owner)
+            except IpamPluginMissing as error:
+                # It cannot be asked, now or on any retry; the record stays, so that GC can have it asked again.
+                log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)
     if failures:
         raise collected(failures)
     deliver(b"")

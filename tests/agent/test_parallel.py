@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from tests.agent.protocol import Spoken
 from tests.crash import remains
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.agent.process import Agent
     from tests.lan import Lan
     from tests.runtime import Answer, Runtime
@@ -79,3 +82,38 @@ def test_del_waits_for_add(runtime: Runtime, lan: Lan, patient: Agent) -> None:
         deleted.result().expect()
     assert container.links() == ["lo"]
     assert remains.rows(runtime.state_dir) == {"attachment": 0, "lease": 0}
+
+
+# An IPAM plugin whose DEL lasts, while there is a FIFO, until that has been opened and closed.
+HESITANT = """#!/bin/sh
+echo $CNI_COMMAND >> NOTES
+[ $CNI_COMMAND = DEL ] && [ -p FIFO ] && cat FIFO
+[ $CNI_COMMAND = ADD ] && echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.9.0.77/24"}]}'
+exit 0
+"""
+
+
+def test_add_waits_for_del(spoken: Runtime, lan: Lan, agent: Agent, tmp_path: Path) -> None:
+    """An ADD that comes while the DEL is at work waits until all is freed, and keeps what it is given."""
+    container = lan.container()
+    notes, fifo = tmp_path / "notes", tmp_path / "fifo"
+    hesitant = spoken.cni_path / "hesitant"
+    hesitant.write_text(HESITANT.replace("NOTES", str(notes)).replace("FIFO", str(fifo)))
+    hesitant.chmod(0o755)
+    config = spoken.config({"type": "hesitant"})
+    spoken.attach("ADD", config, container).expect()
+    notes.write_text("")
+    os.mkfifo(fifo)
+    with ThreadPoolExecutor(2) as threads:
+        deleted = threads.submit(spoken.attach, "DEL", config, container)
+        until(notes.read_text, "the DEL is at work")
+        added = threads.submit(spoken.attach, "ADD", config, container)
+        until(lambda: agent.descriptors().count(str(container.path)) == 4, "the ADD has come as far as the lock")
+        assert notes.read_text() == "DEL\n"
+        with fifo.open("w"):
+            fifo.unlink()
+        deleted.result().expect()
+        added.result().expect()
+    assert "net1" in container.links()
+    assert remains.rows(spoken.state_dir)["attachment"] == 1
+    spoken.attach("DEL", config, container).expect()
