@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.namespaces import fresh_suffix
-from tests.runtimes.cri import Refused
+from tests.runtimes.cri import Refused, Unreachable
 from tests.runtimes.image import write_image
 from tests.runtimes.node import ROOTFS
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SOCKET = "/run/containerd/containerd.sock"
 IMAGE = "localhost/pause:1"
+PODS = "k8s.io"
+NOT_READY = 1
 # The score of a process can be lowered with CAP_SYS_RESOURCE only.
 CONFIGURATION = f"""
 version = 2
@@ -42,7 +44,7 @@ def serve(machine: Machine, *plugins: str) -> None:
 
 def take(machine: Machine, archive: str) -> None:
     """Import an archive of images for pods."""
-    machine.run("ctr", "--namespace", "k8s.io", "image", "import", archive)
+    machine.run("ctr", "--namespace", PODS, "image", "import", archive)
 
 
 def until_ready(machine: Machine, cri: Cri) -> None:
@@ -51,6 +53,8 @@ def until_ready(machine: Machine, cri: Cri) -> None:
     def serves() -> bool:
         try:
             cri.call("ListPodSandbox")
+        except Unreachable:
+            return False
         except Refused as refused:
             assert "not initialized yet" in str(refused)  # noqa: PT017 - any other refusal is final
             return False
@@ -131,8 +135,16 @@ class Kubelet(Containerd):
 
     def reported(self, sandbox: str) -> str:
         """The address that the runtime reports."""
-        status = self._cri.call("PodSandboxStatus", pod_sandbox_id=sandbox)["status"]
-        return str(status["network"]["ip"])
+        return str(self._status(sandbox)["network"]["ip"])
+
+    def kill(self, sandbox: str) -> None:
+        """Kill its process, and wait until the runtime knows: until then it refuses to stop what is not there."""
+        self.node.machine.run("ctr", "--namespace", PODS, "task", "kill", "--signal", "KILL", sandbox)
+        self.node.machine.until(lambda: self._status(sandbox).get("state") == NOT_READY, "the runtime knows of its end")
+
+    def _status(self, sandbox: str) -> Json:
+        status: Json = self._cri.call("PodSandboxStatus", pod_sandbox_id=sandbox)["status"]
+        return status
 
     def stop(self, sandbox: str) -> None:
         """Have it stopped."""

@@ -47,7 +47,8 @@ MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
     "ListPodSandboxRequest": {},
     "ListPodSandboxResponse": {},
     "PodSandboxNetworkStatus": {"ip": (1, "string")},
-    "PodSandboxStatus": {"id": (1, "string"), "network": (5, "PodSandboxNetworkStatus")},
+    # State 1 is that it is not ready.
+    "PodSandboxStatus": {"id": (1, "string"), "state": (3, "int32"), "network": (5, "PodSandboxNetworkStatus")},
     "PodSandboxStatusRequest": {"pod_sandbox_id": (1, "string"), "verbose": (2, "bool")},
     # On the wire a map is this.
     "Info": {"key": (1, "string"), "value": (2, "string")},
@@ -111,6 +112,10 @@ class Refused(Exception):
     """The runtime's error, in its words."""
 
 
+class Unreachable(Exception):
+    """Nobody answered: the runtime is not there, or the connection was still to one that has ended."""
+
+
 class Cri:
     """A connection to a runtime's socket; requests and responses are dictionaries."""
 
@@ -137,5 +142,6 @@ class Cri:
             # After a restart of the runtime the channel finds its new socket.
             answer = ask(request, timeout=SECONDS, wait_for_ready=True)
         except grpc.RpcError as error:
-            raise Refused(error.details()) from error
+            failure = Unreachable if error.code() is grpc.StatusCode.UNAVAILABLE else Refused
+            raise failure(error.details()) from error
         return dict(MessageToDict(answer, preserving_proto_field_name=True))

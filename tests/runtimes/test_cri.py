@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lan import GATEWAY4
-from tests.runtimes.containerd import SOCKET, Kubelet
+from tests.runtimes.containerd import PODS, SOCKET, Kubelet
 from tests.runtimes.cri import Cri, Refused
 
 if TYPE_CHECKING:
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from tests.runtimes.node import Node
 
-PING = ("/bin/ping", "-c", "1", "-w", "5")
-KUBERNETES = "k8s.io"
+PING = ("/bin/ping", "-c", "1", "-w", "60")
 
 
 @pytest.fixture
-def kubelet(node: Node) -> Iterator[Kubelet]:
-    node.network("lan")
+def kubelet(node: Node, request: pytest.FixtureRequest) -> Iterator[Kubelet]:
+    """With a network from the runtime's start on: of changes it takes notice in its own time."""
+    node.network("lan", **getattr(request, "param", {}))
     node.record()
     with Cri(node.machine.path(SOCKET)) as cri:
         yield Kubelet(node, cri)
@@ -30,10 +30,10 @@ def kubelet(node: Node) -> Iterator[Kubelet]:
 def test_pods_reach_each_other_and_the_lan(kubelet: Kubelet) -> None:
     first, second = kubelet.run("first"), kubelet.run("second")
     assert [kubelet.reported(first), kubelet.reported(second)] == ["10.9.0.20", "10.9.0.21"]
-    assert kubelet.address(first, namespace=KUBERNETES) == "10.9.0.20"
+    assert kubelet.address(first, namespace=PODS) == "10.9.0.20"
     for target in ("10.9.0.21", GATEWAY4):
-        kubelet.inside(first, *PING, target, namespace=KUBERNETES)
-    kubelet.node.lan.peer.run("ping", "-c", "1", "-w", "5", "10.9.0.20")
+        kubelet.inside(first, *PING, target, namespace=PODS)
+    kubelet.node.lan.peer.run("ping", "-c", "1", "-w", "60", "10.9.0.20")
     for sandbox in (first, second):
         kubelet.stop(sandbox)
         kubelet.remove(sandbox)
@@ -56,20 +56,20 @@ def test_pods_outlive_the_runtime_and_the_agent(kubelet: Kubelet) -> None:
     sandbox = kubelet.run("first")
     kubelet.restart()
     kubelet.node.restart_agent()
-    kubelet.node.lan.peer.run("ping", "-c", "1", "-w", "5", "10.9.0.20")
+    kubelet.node.lan.peer.run("ping", "-c", "1", "-w", "60", "10.9.0.20")
     kubelet.stop(sandbox)
     kubelet.remove(sandbox)
 
 
 def test_sandbox_that_was_killed_is_cleaned_up_after(kubelet: Kubelet) -> None:
     sandbox = kubelet.run("first")
-    kubelet.node.machine.run("ctr", "--namespace", KUBERNETES, "task", "kill", "--signal", "KILL", sandbox)
+    kubelet.kill(sandbox)
     kubelet.stop(sandbox)
     kubelet.remove(sandbox)
 
 
+@pytest.mark.parametrize("kubelet", [{"rangeEnd": "10.9.0.20"}], indirect=True, ids=["one address"])
 def test_message_of_a_failed_add_reaches_the_kubelet_which_tries_again(kubelet: Kubelet) -> None:
-    kubelet.node.network("lan", rangeEnd="10.9.0.20")
     first = kubelet.run("first")
     with pytest.raises(Refused, match=r"no IP addresses available in range set: 10\.9\.0\.20-10\.9\.0\.20"):
         kubelet.run("second")
