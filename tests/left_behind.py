@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +21,18 @@ for table in ("attachment", "lease"):
 """
 
 
-def left_on(machine: Machine) -> list[str]:
-    """Everything, in words; nothing if each container's end was complete."""
+def left_on(machine: Machine, seconds: float = 30) -> list[str]:
+    """Everything that stays, in words; nothing if each container's end was complete.
+
+    An agent lets go of its caller's namespace after the answer, and podman cleans up once more on its own.
+    """
+    deadline = time.monotonic() + seconds
+    while (left := _seen_on(machine)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _seen_on(machine: Machine) -> list[str]:
     links = [name for name in machine.network.links() if name not in {"lo", "eth0"}]
     return links + _leases(machine) + _namespaces(machine)
 
