@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Self
 
+from tests.machine import SECONDS
 from tests.runtime import Answer, one_document
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ IFNAME = "net1"
 def execute(machine: Machine, plugin: str, config: Json, **variables: str) -> Answer:
     """Execute what is in /opt/cni/bin, with ``CNI_…`` variables."""
     with machine.spawn(f"{BIN}/{plugin}", **{f"CNI_{key}": value for key, value in variables.items()}) as process:
-        said, _ = process.communicate(json.dumps(config), timeout=60)
+        said, _ = process.communicate(json.dumps(config), timeout=SECONDS)
     return Answer(process.returncode, one_document(said), said, "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Protocol, Self
 
+from tests.machine import SECONDS
 from tests.namespaces import fresh_suffix
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ class Place(Protocol):
     def spawn(self, *words: str, directory: Path, **variables: str) -> subprocess.Popen[str]:
         """Start a program with pipes to what it reads and from what it writes."""
 
-
-SECONDS = 60.0
 
 
 class Shell:

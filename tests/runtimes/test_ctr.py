@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lan import GATEWAY4
+from tests.machine import SECONDS
 from tests.runtimes.containerd import Ctr
 
 if TYPE_CHECKING:
     from tests.runtimes.node import Node
 
-PING = ("/bin/ping", "-c", "1", "-w", "5")
+PING = ("/bin/ping", "-c", "1", "-w", "60")
 
 pytestmark = pytest.mark.parametrize("node", ["door", "agent"], indirect=True)
 
@@ -29,10 +30,10 @@ def test_containers_reach_each_other_and_the_lan(ctr: Ctr) -> None:
     assert [ctr.address("first"), ctr.address("second")] == ["10.9.0.20", "10.9.0.21"]
     for target in ("10.9.0.21", GATEWAY4):
         ctr.inside("first", *PING, target)
-    ctr.node.lan.peer.run("ping", "-c", "1", "-w", "5", "10.9.0.20")
+    ctr.node.lan.peer.run("ping", "-c", "1", "-w", "60", "10.9.0.20")
     for name, waiting in zip(("first", "second"), running, strict=True):
         ctr.kill(name)
-        waiting.communicate(timeout=30)
+        waiting.communicate(timeout=SECONDS)
     added, deleted = ctr.node.recorded()[:2], ctr.node.recorded()[2:]
     assert all(call.startswith("ADD /proc/") for call in added)
     assert deleted == ["DEL ", "DEL "], "the namespace has gone with the process"
@@ -41,18 +42,18 @@ def test_containers_reach_each_other_and_the_lan(ctr: Ctr) -> None:
 def test_message_of_a_failed_add_reaches_the_user(ctr: Ctr) -> None:
     ctr.node.network("lan", rangeEnd="10.9.0.20")
     running = ctr.run("first")
-    told, _ = ctr.run("second").communicate(timeout=30)
+    told, _ = ctr.run("second").communicate(timeout=SECONDS)
     assert "no IP addresses available in range set: 10.9.0.20-10.9.0.20" in told
     ctr.node.machine.run("ctr", "task", "delete", "--force", "second")
     ctr.kill("first")
-    running.communicate(timeout=30)
+    running.communicate(timeout=SECONDS)
 
 
 def test_container_loses_its_network_when_ctr_gives_it_up(ctr: Ctr) -> None:
     """A restart of the daemon ends ctr, which calls DEL without a namespace although the container lives."""
     running = ctr.run("first")
     ctr.restart()
-    told, _ = running.communicate(timeout=30)
+    told, _ = running.communicate(timeout=SECONDS)
     assert "transport is closing" in told
     assert ctr.node.recorded()[1:] == ["DEL "]
     assert ctr.runs("first")
@@ -71,4 +72,4 @@ def test_what_ctr_forgot_is_replaced_or_collected(ctr: Ctr) -> None:
     running = ctr.run("second")
     assert ctr.address("second") == "10.9.0.20"
     ctr.kill("second")
-    running.communicate(timeout=30)
+    running.communicate(timeout=SECONDS)

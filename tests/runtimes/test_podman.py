@@ -13,7 +13,7 @@ from tests.runtimes.podman import Podman
 if TYPE_CHECKING:
     from tests.runtimes.node import Node
 
-PING = ("ping", "-c", "1", "-w", "5")
+PING = ("ping", "-c", "1", "-w", "60")
 
 
 @pytest.fixture
