@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -9,9 +10,16 @@ import shutil
 import signal
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.namespaces import Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TREE = Path(__file__).resolve().parent.parent
 DOOR = TREE / "cni-macvlan-py"
@@ -56,10 +64,12 @@ def demo(tmp_path: Path) -> Demo:
     return Demo(tmp_path)
 
 
-def interfaces() -> set[str]:
-    """The interfaces of the machine itself."""
-    shown = subprocess.run(["ip", "-j", "link", "show"], capture_output=True, text=True, check=True)
-    return {link["ifname"] for link in json.loads(shown.stdout)}
+@pytest.fixture
+def home() -> Iterator[Namespace]:
+    """A network namespace to start the command in: the machine's own may change for other reasons."""
+    made = Namespace("home")
+    yield made
+    assert made.remove() == []
 
 
 def lying_door(directory: Path, lie: str) -> Path:
@@ -76,9 +86,28 @@ def lying_door(directory: Path, lie: str) -> Path:
     return door
 
 
-def test_the_whole_story_works_and_leaves_nothing(demo: Demo) -> None:
-    before = interfaces()
-    done = demo.run()
+@contextmanager
+def held(directory: Path, verb: str) -> Iterator[Path]:
+    """A door that serves a verb only after the end of the block, in which the command gets no further."""
+    with (directory / "gate").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        wait = f'fcntl.flock(os.open("{gate.name}", os.O_RDONLY), fcntl.LOCK_SH)'
+        yield lying_door(directory, f'import fcntl\nif verb == "{verb}": {wait}')
+
+
+def heard(process: subprocess.Popen[str], words: str) -> str:
+    """What the command tells, up to the line with these words."""
+    assert process.stdout is not None
+    told = ""
+    while words not in told:
+        line = process.stdout.readline()
+        assert line, f"it ended, and had told: {told}"
+        told += line
+    return told
+
+
+def test_the_whole_story_works_and_leaves_nothing(demo: Demo, home: Namespace) -> None:
+    done = demo.run(prefix=("nsenter", f"--net={home.path}"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
     titles = re.findall(r"^\d+\. ([^:]+):", done.stdout, re.MULTILINE)
@@ -91,7 +120,7 @@ def test_the_whole_story_works_and_leaves_nothing(demo: Demo) -> None:
     assert done.stdout.count(": answered in ") == 8
     assert "All of it worked." in done.stdout
     demo.assert_nothing_is_left(done.stdout + done.stderr)
-    assert interfaces() == before
+    assert home.links() == ["lo"]
 
 
 def test_json_is_one_document_beside_the_words(demo: Demo) -> None:
@@ -154,28 +183,27 @@ def test_containers_that_cannot_talk_fail_the_demo(demo: Demo, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_and_all_is_removed(demo: Demo, number: signal.Signals) -> None:
-    with demo.start() as process:
-        assert process.stdout is not None
-        told = ""
-        while "ADD container1" not in told:
-            told += process.stdout.readline()
+def test_a_signal_ends_it_and_all_is_removed(demo: Demo, tmp_path: Path, number: signal.Signals) -> None:
+    with held(tmp_path, "ADD") as door:
+        process = demo.start(door=door)
+        told = heard(process, "ADD container1")
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=60)
+    with process:
+        rest, errors = process.communicate(timeout=100)
     assert process.returncode == 128 + number, errors
     assert f"stopped by {number.name}" in rest
     assert "ADD container2" not in rest
     demo.assert_nothing_is_left(told + rest)
 
 
-def test_a_reader_that_goes_away_ends_it_and_all_is_removed(demo: Demo) -> None:
-    with demo.start() as process:
+def test_a_reader_that_goes_away_ends_it_and_all_is_removed(demo: Demo, tmp_path: Path) -> None:
+    with held(tmp_path, "CHECK") as door:
+        process = demo.start(door=door)
+        told = heard(process, "sandbox")  # in what the first ADD answers
         assert process.stdout is not None
-        told = ""
-        while "sandbox" not in told:
-            told += process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=60) == 1
+    with process:
+        assert process.wait(timeout=100) == 1
         assert process.stderr is not None
         assert process.stderr.read() == ""
     demo.assert_nothing_is_left(told)

@@ -23,7 +23,7 @@ MASTER = "lan0"
 SUBNETS = ("192.0.2.0/24", "2001:db8::/64")  # for documentation: RFC 5737, RFC 3849
 GATEWAYS = ("192.0.2.1", "2001:db8::1")
 SECONDS = 60
-PING = ["ping", "-n", "-c", "1", "-w", "5"]
+PING = ["ping", "-n", "-c", "1", "-w", "20"]
 
 # What `su` and some containers leave out of the search path.
 PATH = os.pathsep.join(filter(None, (os.environ.get("PATH"), "/usr/sbin", "/sbin", "/usr/bin", "/bin")))
