@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,7 @@ Seen = TypeVar("Seen")
 RUN_NETNS = Path("/run/netns")
 PREFIX = "cmv-"
 CLONE_NEWNET = 0x40000000
+STAY_SECONDS = 5.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -112,11 +114,16 @@ class Namespace:
         return inside
 
     def remove(self) -> list[int]:
-        """Unmount the name and kill who is still inside; the killed process ids are a leak of the test."""
+        """Unmount the name and kill who stays inside; the killed process ids are a leak of the test.
+
+        Others pass through: `show` in another test enters every namespace of the machine for a moment.
+        """
         if not self.path.exists():
             # the kernel may have given the inode number to another namespace by now
             return []
-        killed = [pid for pid in self.processes() if pid != os.getpid()]
+        deadline = time.monotonic() + STAY_SECONDS
+        while (killed := [pid for pid in self.processes() if pid != os.getpid()]) and time.monotonic() < deadline:
+            time.sleep(0.02)
         for pid in killed:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
