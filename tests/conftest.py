@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
-from tests.once import once
+from tests.once import SECONDS, once
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES, Runtime
 from tests.ways import Executed, InProcess
 
@@ -97,6 +98,24 @@ def lan(tmp_path: Path) -> Iterator[Lan]:
         if made.suffix in name
     ]
     assert made.leaks + strays == []
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """What `make install` gets from PyPI, as a tree whose /wheels is on a machine; asked for once in a run."""
+
+    def download(place: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--no-input"]
+        wanted = ["--requirement", str(REPOSITORY / "requirements.txt"), "--dest", str(place / "wheels")]
+        subprocess.run([*pip, *wanted], stdin=subprocess.DEVNULL, check=True, timeout=SECONDS)
+
+    return once(tmp_path_factory, worker_id, "packages", download)
+
+
+@pytest.fixture(scope="session")
+def without_network(wheels: Path) -> dict[str, str]:
+    """Variables with which `make install` asks nobody for packages."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels / "wheels")}
 
 
 @pytest.fixture(scope="session")

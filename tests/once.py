@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     import pytest
 
+SECONDS = 250.0
+"""More than the making of most things takes on a busy machine, and less than a test may take."""
+
 
 def once(factory: pytest.TempPathFactory, worker_id: str, name: str, make: Callable[[Path], object]) -> Path:
     """A directory of the run that ``make`` has filled: whoever comes first makes it, and all others wait for that."""

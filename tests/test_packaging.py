@@ -1,6 +1,7 @@
 """The plugin as it is shipped: installed, called from the CNI directory in a hostile place, upgraded, removed."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from tests.agent.process import until
+from tests.once import SECONDS
 
 TREE = Path(__file__).resolve().parent.parent
 DOOR = "cni-macvlan-py"
@@ -19,15 +23,18 @@ Answer = dict[str, object]
 class Node:
     """The directories of one installation under a temporary root, and the installer that works on them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, variables: Mapping[str, str]) -> None:
         self.app = root / "opt" / DOOR
         self.bin = root / "cni" / "bin"
+        self._environment = {**os.environ, **variables}
 
     def run(self, *options: str, source: Path = TREE) -> subprocess.CompletedProcess[str]:
         """Run the installer of a checkout or of a release."""
         where = ["--app-dir", str(self.app), "--cni-bin-dir", str(self.bin)]
         command = [sys.executable, "-I", str(source / "deploy/install"), *where, *options]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+        return subprocess.run(
+            command, env=self._environment, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
 
     def install(self, *options: str, source: Path = TREE) -> str:
         """Install, expecting success; return what the installer said."""
@@ -41,9 +48,9 @@ class Node:
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory: pytest.TempPathFactory) -> Node:
+def shipped(tmp_path_factory: pytest.TempPathFactory, without_network: dict[str, str]) -> Node:
     """One installation from this checkout, with all roles, that no test changes."""
-    node = Node(tmp_path_factory.mktemp("shipped"))
+    node = Node(tmp_path_factory.mktemp("shipped"), without_network)
     node.install("--links", " ".join(ROLES))
     return node
 
@@ -56,7 +63,7 @@ def release(shipped: Node) -> Path:
 
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
-    return Node(tmp_path)
+    return Node(tmp_path, {})
 
 
 def call(door: Path, verb: str, config: Mapping[str, object], cwd: Path, **environment: str) -> tuple[int, Answer]:
@@ -191,14 +198,14 @@ def test_install_works_while_the_plugin_is_called(node: Node, release: Path, tmp
     caller = threading.Thread(target=keep_calling)
     caller.start()
     try:
+        until(lambda: answers, "it is called")
         node.install(source=release)
         during = len(answers)
+        # The caller's own assertions end its thread: it must have gone on to the end.
+        until(lambda: len(answers) > during + 1, "calls go on")
     finally:
         stop.set()
         caller.join()
-    # The caller's own assertions end its thread: it must have gone on to the end.
-    assert during > 0
-    assert len(answers) > during
     assert set(answers) == {1}
 
 
@@ -265,14 +272,15 @@ def test_unknown_role_is_refused(node: Node, release: Path) -> None:
     assert "no such role: hostlocal; LINKS may name macvlan host-local static" in done.stderr
 
 
-def test_make_installs_under_a_prefix_and_removes_it(tmp_path: Path) -> None:
+def test_make_installs_under_a_prefix_and_removes_it(tmp_path: Path, without_network: dict[str, str]) -> None:
     make = ["make", "-C", str(TREE), f"DESTDIR={tmp_path}/host", "LINKS=macvlan", "SYSTEMD=1"]
-    subprocess.run([*make, "install"], stdin=subprocess.DEVNULL, check=True, timeout=100)
+    environment = {**os.environ, **without_network}
+    subprocess.run([*make, "install"], env=environment, stdin=subprocess.DEVNULL, check=True, timeout=SECONDS)
     assert (tmp_path / "host/etc/systemd/system/cni-macvlan-py-agent.socket").is_file()
     link = tmp_path / "host/opt/cni/bin/macvlan"
     assert link.readlink() == Path(f"/opt/{DOOR}/current/entry")
     assert_works(tmp_path / f"host/opt/{DOOR}/current/{DOOR}", tmp_path)
-    subprocess.run([*make, "uninstall"], stdin=subprocess.DEVNULL, check=True, timeout=100)
+    subprocess.run([*make, "uninstall"], stdin=subprocess.DEVNULL, check=True, timeout=SECONDS)
     assert [path for path in (tmp_path / "host").rglob("*") if not path.is_dir()] == []
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +10,6 @@ from tests.cluster.cluster import cluster
 from tests.deploy.images import ARCHIVE
 from tests.left_behind import left_on
 from tests.machine import Machine
-from tests.once import once
-from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,18 +18,6 @@ if TYPE_CHECKING:
     from tests.lan import Lan
 
 NODE, ROUTER, WORKSTATION = "192.168.1.10/24", "192.168.1.1/24", "192.168.1.20"
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """What `make install` gets from PyPI, as a tree whose /wheels is on a machine; got once for all workers."""
-
-    def download(place: Path) -> None:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--no-input"]
-        wanted = ["--requirement", str(REPOSITORY / "requirements.txt"), "--dest", str(place / "wheels")]
-        subprocess.run([*pip, *wanted], stdin=subprocess.DEVNULL, check=True, timeout=100)
-
-    return once(tmp_path_factory, worker_id, "packages", download)
 
 
 @pytest.fixture

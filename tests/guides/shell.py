@@ -22,7 +22,6 @@ class Place(Protocol):
         """Start a program with pipes to what it reads and from what it writes."""
 
 
-
 class Shell:
     """One bash for all steps, as a reader has one: directories and variables last. The first failure ends it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.left_behind import left_on
 from tests.machine import Machine
-from tests.once import once
+from tests.once import SECONDS, once
 from tests.runtime import REPOSITORY
 from tests.runtimes.node import Node
 
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def installed(tmp_path_factory: pytest.TempPathFactory, worker_id: str, without_network: dict[str, str]) -> Path:
     """The files that `make install` puts on a machine; made once for all workers of a run."""
 
     def install(place: Path) -> None:
-        make = ["make", "-C", str(REPOSITORY), "install", f"DESTDIR={place}", "LINKS=macvlan host-local static"]
-        subprocess.run(make, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=100)
+        subprocess.run(
+            ["make", "-C", str(REPOSITORY), "install", f"DESTDIR={place}", "LINKS=macvlan host-local static"],
+            env=os.environ | without_network, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+            timeout=SECONDS,
+        )  # fmt: skip
 
     return once(tmp_path_factory, worker_id, "installed", install)
 

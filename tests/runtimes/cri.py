@@ -14,6 +14,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message_factory import GetMessageClass
 
+from tests.machine import SECONDS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from tests.runtime import Json
 
 PACKAGE: Final = "runtime.v1"
-SECONDS: Final = 60.0
 # Message: field: (number, type): a scalar's, or the name of a message; in brackets if it is repeated.
 MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
     "PodSandboxMetadata": {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 from tests import kernel_state
 from tests.agent.process import Agent
 from tests.lan import SUBNET4
+from tests.once import SECONDS, once
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
@@ -30,16 +30,14 @@ MAC = "02:00:00:00:00:99"
 
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The client, built once for all workers of a run."""
-    own = tmp_path_factory.getbasetemp()
-    built = (own if worker_id == "master" else own.parent) / "client"
-    surroundings = {"GOPATH": LIBRARY, "GO111MODULE": "off", "CGO_ENABLED": "0", "GOCACHE": f"{built}.cache"}
-    with built.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
-            build = ["go", "build", "-o", str(built), str(SOURCE)]
-            subprocess.run(build, env={"PATH": "/usr/bin:/bin", **surroundings}, check=True, timeout=100)
-    return built
+    """The client's executable."""
+
+    def build(place: Path) -> None:
+        surroundings = {"GOPATH": LIBRARY, "GO111MODULE": "off", "CGO_ENABLED": "0", "GOCACHE": str(place / "cache")}
+        command = ["go", "build", "-o", str(place / "client"), str(SOURCE)]
+        subprocess.run(command, env={"PATH": "/usr/bin:/bin", **surroundings}, check=True, timeout=SECONDS)
+
+    return once(tmp_path_factory, worker_id, "libcni", build) / "client"
 
 
 class Libcni:
