@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tests.cluster.kinds import DAEMON_SET, KINDS, NAMESPACE, POD
+from tests.cluster.refusals import Refusal
 
 if TYPE_CHECKING:
     from tests.cluster.api import Api
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 REVISION = "controller-revision-hash"
 # A pod becomes available by time alone, which nobody announces.
 SECONDS = 0.2
+# Clients and the kubelet go on meanwhile: an object has gone, a namespace has begun to. The next turn sees it.
+OVERTAKEN = (403, 404)
 
 
 class Controllers:
@@ -30,15 +33,22 @@ class Controllers:
         """Reconcile whatever changes, until the end of the store."""
         while True:
             version = self._store.version
-            for namespace in self._store.list(NAMESPACE):
-                if _is_terminating(namespace):
-                    self._empty(namespace["metadata"]["name"])
-            daemon_sets = self._store.list(DAEMON_SET)
-            self._remove_orphans({each["metadata"]["uid"] for each in daemon_sets})
-            for each in daemon_sets:
-                self._roll_out(each)
+            try:
+                self._reconcile()
+            except Refusal as refusal:
+                if refusal.code not in OVERTAKEN:
+                    raise
             if not self._store.wait(version, SECONDS):
                 return
+
+    def _reconcile(self) -> None:
+        for namespace in self._store.list(NAMESPACE):
+            if _is_terminating(namespace):
+                self._empty(namespace["metadata"]["name"])
+        daemon_sets = self._store.list(DAEMON_SET)
+        self._remove_orphans({each["metadata"]["uid"] for each in daemon_sets})
+        for each in daemon_sets:
+            self._roll_out(each)
 
     def _empty(self, namespace: str) -> None:
         """Delete everything in a terminating namespace, and then itself."""
