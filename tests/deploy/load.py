@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.agent.process import until
 from tests.deploy.calls import Container
+from tests.machine import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Load:
     def go_on(self, calls: int = 60) -> None:
         """Wait until so many more have been made."""
         enough = self.calls + calls
-        until(lambda: self.calls >= enough or self.failures, f"{calls} calls")
+        until(lambda: self.calls >= enough or self.failures, f"{calls} calls", SECONDS)
 
     @contextmanager
     def by(self, containers: int) -> Iterator[None]:

@@ -13,6 +13,7 @@ from tests.deploy.images import FIRST, SECOND
 from tests.deploy.load import Load
 from tests.deploy.pod import KUBERNETES, Pod, one, rendered
 from tests.left_behind import left_on
+from tests.machine import SECONDS
 
 if TYPE_CHECKING:
     from tests.deploy.kubelet import Kubelet
@@ -85,7 +86,7 @@ def test_it_is_replaced_under_load_and_taken_away(kubelet: Kubelet, pod: Pod) ->
         kubelet.complete(pod, "install", SECOND)
         assert kubelet.machine.path(f"{BIN}/{NAME}").stat().st_ino != launcher
         kubelet.start(pod, SECOND, "new")
-        until(lambda: not kubelet.passes(pod, "readiness", "old"), "the old one has made way")
+        until(lambda: not kubelet.passes(pod, "readiness", "old"), "the old one has made way", SECONDS)
         load.go_on()
         assert kubelet.is_running("old"), "it would be started again, and take the place back"
         assert kubelet.passes(pod, "liveness", "old")

@@ -12,7 +12,7 @@ from tests.agent.process import until
 from tests.deploy.calls import BIN, NAME, Container
 from tests.deploy.load import Load
 from tests.left_behind import left_on
-from tests.machine import Machine
+from tests.machine import SECONDS, Machine
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def test_one_that_hangs_is_replaced(machine: Machine) -> None:
     machine.run("systemctl", "start", UNITS[1])
     hanging = process(machine)
     machine.run("kill", f"-{signal.SIGSTOP.value}", str(hanging))
-    until(lambda: process(machine) not in {0, hanging}, "systemd has started another")
+    until(lambda: process(machine) not in {0, hanging}, "systemd has started another", SECONDS)
     with Container(machine, "c1") as container:
         for verb in ("ADD", "DEL"):
             container.call(verb, CONFIG).expect()
