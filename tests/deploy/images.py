@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
 PYTHON = "3.11"
-# What gcr.io/distroless/python3-debian12 has that the agent needs, and no shell either.
-BASE = ("python3-minimal", "libpython3-stdlib", "libsqlite3-0", "libffi8")
-BUILDER = ("python3-pip", "dash", "coreutils", "make", "gcc", "libc6-dev", "musl-tools")
+ROOTS = {
+    # What gcr.io/distroless/python3-debian12 has that the agent needs, and no shell either.
+    "base": ("python3-minimal", "libpython3-stdlib", "libsqlite3-0", "libffi8"),
+    "builder": ("python3-pip", "dash", "coreutils", "make", "gcc", "libc6-dev", "musl-tools"),
+}
 FIRST, SECOND = "registry.example/cni-macvlan-py:1", "registry.example/cni-macvlan-py:2"
 ARCHIVE = "images.tar"
-SECONDS = 300
+SECONDS = 600
 # A successor: only its version differs.
 UPGRADE = f"FROM {FIRST}\nCOPY pyproject.toml /opt/cni-macvlan-py/\n"
 
@@ -29,9 +32,15 @@ class Workshop:
 
     def build(self, archive: Path) -> None:
         """Build FIRST and SECOND, and write an archive of both."""
-        for name, packages in {"base": BASE, "builder": BUILDER}.items():
-            self._unpack(name, packages)
-        self._fetch_wheels()
+        # Mostly they wait for the network.
+        with ThreadPoolExecutor() as side_by_side:
+            fetched = [side_by_side.submit(self._unpack, name, packages) for name, packages in ROOTS.items()]
+            fetched.append(side_by_side.submit(self._fetch_wheels))
+        for each in fetched:
+            each.result()
+        for name in ROOTS:
+            self._podman("import", "--quiet", str(self._root(name)), f"localhost/{name}")
+            self._root(name).unlink()
         arguments = {"BUILDER": "localhost/builder", "BASE": "localhost/base"}
         arguments |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels"}
         options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
@@ -41,11 +50,12 @@ class Workshop:
         self._podman("rmi", "--all", "--force")
 
     def _unpack(self, name: str, packages: tuple[str, ...]) -> None:
-        """Import a root file system of packages and what they depend on."""
-        file = self._directory / f"{name}.tar"
-        run("mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(packages)}", SUITE, file)
-        self._podman("import", "--quiet", str(file), f"localhost/{name}")
-        file.unlink()
+        """Make a root file system of packages and what they depend on."""
+        what = ("--variant=extract", f"--include={','.join(packages)}", SUITE)
+        run("mmdebstrap", "--quiet", *what, self._root(name))
+
+    def _root(self, name: str) -> Path:
+        return self._directory / f"{name}.tar"
 
     def _fetch_wheels(self) -> None:
         run(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.deploy.kubelet import Kubelet
     from tests.runtime import Json
 
-pytestmark = [pytest.mark.kernel, pytest.mark.timeout(400)]  # the first has the images built
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]  # the first has the images built
 
 RANGE4, RANGE6 = {"subnet": "10.9.0.0/24"}, {"subnet": "fd00:9::/64"}
 LAN: Json = {"cniVersion": "1.1.0", "name": "lan", "type": NAME, "master": "eth0"}

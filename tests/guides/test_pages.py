@@ -49,7 +49,7 @@ def test_page_comes_true(machine: Machine, reader: str) -> None:
                         shell.follow(step)
 
 
-@pytest.mark.timeout(400)  # it may have the images built
+@pytest.mark.timeout(900)  # it may have the images built
 def test_kubernetes(workstation: Machine) -> None:
     """With our stand-ins for control plane, kubelet and Multus: what they do, the page tells."""
     stages.kubernetes(workstation)
