@@ -130,10 +130,11 @@ class Request(BaseHTTPRequestHandler):
 
     def _watch(self) -> None:
         """Tell events until the client has enough."""
+        events = self._api.watch(self._kind, self._namespace, self._query)
         self.close_connection = True
         self._head(200, "application/json", {"Connection": "close"})
         try:
-            for event in self._api.watch(self._kind, self._namespace, self._query):
+            for event in events:
                 self.wfile.write(json.dumps(event).encode() + b"\n")
         except (BrokenPipeError, ConnectionResetError):
             return
