@@ -4,7 +4,6 @@ The code travels on the exception, decided where the knowledge is::
 
     CniError
     ├── IncompatibleVersion     1  the cniVersion is not one of ours, or too old for the verb
-    ├── UnsupportedField        2  a key asks for what we do not do
     ├── UnknownContainer        3  the container is gone; nothing is left to clean up
     ├── InvalidEnvironment      4  a CNI_* variable is missing or malformed
     ├── IoFailure               5  stdin, stdout or a file could not be read or written
@@ -27,11 +26,11 @@ The code travels on the exception, decided where the knowledge is::
     ├── StoreTooNew           110  the lease store was written by a newer version
     ├── IpamPluginFailure     111  the IPAM executable is missing, hangs or answers nonsense
     ├── CheckFailure          112  the container is not as ADD left it
-    ├── CleanupIncomplete     113  DEL or GC had to leave something behind
     ├── DelegateError           *  the IPAM executable's own code, passed on
     └── InternalError         999  a bug of ours
 
-Codes 1-99 are the specification's (SPEC 1.1, "Error", and CNI's Go library for 8); 100 and up are ours.
+Codes 1-99 are the specification's (SPEC 1.1, "Error", and CNI's Go library for 8); 100 and up are ours. There is no
+2, an unsupported field: keys that we do not know are another's, and accepted.
 """
 
 from __future__ import annotations
@@ -61,12 +60,6 @@ class IncompatibleVersion(CniError):
     """The configuration's cniVersion is not supported, or does not have the verb."""
 
     code = 1
-
-
-class UnsupportedField(CniError):
-    """A key of the network configuration asks for something that this plugin does not do."""
-
-    code = 2
 
 
 class UnknownContainer(CniError):
@@ -203,12 +196,6 @@ class CheckFailure(CniError):
     """CHECK: what the kernel or the store has differs from what ADD answered."""
 
     code = 112
-
-
-class CleanupIncomplete(CniError):
-    """DEL or GC went on to the end, but something could not be removed."""
-
-    code = 113
 
 
 class DelegateError(CniError):

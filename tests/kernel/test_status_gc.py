@@ -48,6 +48,16 @@ def test_status_unavailable(runtime: Runtime, keys: dict[str, Any]) -> None:
     assert answer.code == 50
 
 
+def test_status_of_a_network_that_lost_its_master(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    runtime.add(network(runtime), container).expect()
+    lan.node.batch("link del eth0")
+    assert container.links() == ["lo"]
+    assert runtime.status(network(runtime)).code == 51
+    runtime.delete(network(runtime), container).expect()
+    assert runtime.status(network(runtime)).code == 50
+
+
 def test_status_of_a_wrong_configuration(runtime: Runtime) -> None:
     answer = runtime.status(network(runtime) | {"mtu": 9000})
     assert answer.code == 7
