@@ -39,6 +39,11 @@ class Attachment:
     pod_namespace: str = ""
     pod_name: str = ""
 
+    @property
+    def pod(self) -> str:
+        """``namespace/name``, "" where no orchestrator said so."""
+        return "/".join(filter(None, (self.pod_namespace, self.pod_name)))
+
 
 @dataclass(frozen=True)
 class AssignedAddress:

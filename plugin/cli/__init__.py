@@ -6,8 +6,8 @@ import os
 import sys
 
 from conf.versions import SUPPORTED
+from plugin.survey.release import PROGRAM
 
-PROGRAM = "cni-macvlan-py"
 ABOUT = f"CNI macvlan plugin {PROGRAM}\nCNI protocol versions supported: {', '.join(SUPPORTED)}\n"
 COMPLETE = "_CNI_MACVLAN_PY_COMPLETE"
 """The variable by which a shell asks what could be typed next; see the command ``completion``."""

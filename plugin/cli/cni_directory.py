@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ipam.store.flock import lock
-from plugin.cli import PROGRAM
+from plugin.survey.release import PROGRAM, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-ROLES = ("macvlan", "host-local", "static")
 LOCK_SECONDS = 60.0
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from conf.errors import CniError
-from plugin.cli import COMPLETE, PROGRAM
+from plugin.cli import COMPLETE
+from plugin.survey.release import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +68,11 @@ def serve(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name and return its exit status; what it raises becomes one line."""
     try:
         status: int = ALL.main(arguments, PROGRAM, COMPLETE, standalone_mode=False)
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
         return error.exit_code
+    except click.ClickException as error:
+        return _failed(arguments, error.format_message())
     except click.Abort:
         return INTERRUPTED
     except CniError as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from plugin.cli import COMPLETE, PROGRAM
+from plugin.cli import COMPLETE
 from plugin.cli.commands import ALL
+from plugin.survey.release import PROGRAM
 
 SHELLS = {shell.name: shell for shell in (BashComplete, ZshComplete, FishComplete)}
 

@@ -13,6 +13,7 @@ import click
 
 from conf.errors import CniError
 from ipam.store.sqlite import SqliteStore
+from plugin.cli.output import require_root
 from plugin.cli.report import Report
 from plugin.cli.runtime import CONFIG, IFNAME, NETWORK, Json, Runtime
 from plugin.cli.testbed import CONTAINERS, GATEWAYS, PATH, Failed, Testbed
@@ -42,15 +43,10 @@ def command(*, as_json: bool) -> int:
     it worked and nothing is left. After SIGINT, SIGTERM or SIGHUP the step under way is finished and everything is
     removed; the status is then 128 and the signal's number.
     """
-    if os.geteuid() != 0:
-        sys.stderr.write("cni-macvlan-py demo: needs root, to make network namespaces and interfaces; run it by sudo\n")
-        return 1
+    require_root("to make network namespaces and interfaces")
     if missing := [command for command in NEEDED if not shutil.which(command, path=PATH)]:
         packages = " ".join(NEEDED[command] for command in missing)
-        sys.stderr.write(
-            f"cni-macvlan-py demo: needs the command {' and '.join(missing)}; run: apt-get install {packages}\n"
-        )
-        return 1
+        raise click.ClickException(f"needs the command {' and '.join(missing)}; run: apt-get install {packages}")
     stop: list[int] = []
     # Noted only, and looked at between steps: nothing that was made can then miss its removal.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections import Counter
 from dataclasses import asdict, fields
@@ -10,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.output import document, json_option
+from plugin.cli.output import COLOURS, document, json_option, require_root
 from plugin.doctor.examination import CHECKS, examine
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding
+from plugin.doctor.finding import ERROR, Finding
 from plugin.doctor.patient import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COLOURS = {ERROR: "red", WARNING: "yellow", NOTICE: "cyan"}
 WIDTH = 100
 MEANINGS = {
     "conf_dir": "Directory of the network configurations.",
@@ -57,8 +55,7 @@ def command(*, as_json: bool, only: tuple[str, ...], skip: tuple[str, ...], **pl
 
     Nothing is changed. Exit status 1 if an error was found; warnings and notices leave it at 0.
     """
-    if os.geteuid():
-        raise click.ClickException("needs root, to look into namespaces and leases; run it by sudo")
+    require_root("to look into namespaces and leases")
     chosen = [name for name in only or CHECKS if name not in skip]
     found = list(examine(Places(**places), chosen))
     if as_json:

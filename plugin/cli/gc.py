@@ -73,8 +73,10 @@ def _read_valid(file: str | None, network: str) -> tuple[str, Valid | None]:
     values = decode_object(text.encode())
     stated = values.get("name", network)
     if not stated or (network and stated != network):
-        raise click.UsageError(f"--valid has to be about one network: its name is {stated!r}, --network {network!r}")
+        raise click.UsageError(
+            f"--valid has to be about one network: its name is {stated!r}, --network {network!r}; let one be the other"
+        )
     valid = read_valid_attachments(Document(b"", values, "", stated))
     if valid is None:
-        raise click.UsageError(f'{file} has no "{VALID_ATTACHMENTS}"')
+        raise click.UsageError(f'{file} has no "{VALID_ATTACHMENTS}"; write what is to stay, [] for nothing')
     return stated, valid

@@ -7,9 +7,9 @@ import os
 import click
 
 from conf.settings import parse_settings
-from plugin.cli.cni_directory import ROLES, CniDirectory, Refused, write_whole
+from plugin.cli.cni_directory import CniDirectory, Refused, write_whole
 from plugin.cli.output import document, json_option
-from plugin.survey.release import HOME
+from plugin.survey.release import HOME, ROLES
 
 LAUNCHER = os.path.join(HOME, "entry")
 BIN_DIR, ETC_DIR = "/host/opt/cni/bin", "/host/etc/cni-macvlan-py"

@@ -11,8 +11,8 @@ import click
 from conf.addresses import POOL
 from conf.errors import CniError
 from plugin.cli.here import cni_path_option
-from plugin.cli.output import document, json_option
-from plugin.lint.finding import ERROR, WARNING, Finding
+from plugin.cli.output import COLOURS, document, json_option
+from plugin.lint.finding import ERROR, Finding
 from plugin.lint.judge import judge
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
@@ -21,7 +21,6 @@ from plugin.survey.networks import Network, Unreadable, networks_in, read_json, 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COLOURS = {ERROR: "red", WARNING: "yellow"}
 MAIN_TYPES = {POOL, "macvlan"}
 """What we serve as main plugin on a node that is set up for it; doctor knows what a node really has."""
 

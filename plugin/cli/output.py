@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -13,12 +14,16 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.console import Console
+
 Step = TypeVar("Step")
 FULL_ID: Final = re.compile("[0-9a-f]{64}")
 
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON document to stdout, for programs."
 )
+COLOURS: Final = {"error": "red", "warning": "yellow", "notice": "cyan"}
+"""Severities of what was found, the worst first."""
 UNBROKEN: Final = 1000
 """Columns of an output that is no terminal: what reads lines should find one in each row."""
 
@@ -30,20 +35,31 @@ def document(value: Any) -> None:  # noqa: ANN401 - any JSON
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
     """Write rows under their columns' names, as wide as a terminal allows."""
-    from rich.console import Console  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
-    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - see console
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNBROKEN)
     drawn = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False)
     for row in rows:
         drawn.add_row(*map(Text, row))  # Text: brackets in a name are no markup
-    console.print(drawn)
+    console().print(drawn)
+
+
+def console() -> Console:
+    """What draws on stdout, as wide as a terminal allows."""
+    from rich.console import Console  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
+
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else UNBROKEN)
 
 
 def note(text: str) -> None:
     """Write what is no part of the answer."""
     click.echo(text, err=True)
+
+
+def require_root(why: str) -> None:
+    """Raise ClickException for anybody else."""
+    if os.geteuid():
+        raise click.ClickException(f"needs root, {why}; run it by sudo")
 
 
 def confirm(question: str) -> bool:
@@ -57,11 +73,11 @@ def confirm(question: str) -> bool:
 
 def progress(steps: Sequence[Step], what: str) -> Iterable[Step]:
     """Go through the steps, with a bar on a terminal."""
-    from rich.console import Console  # noqa: PLC0415 - see table
-    from rich.progress import track  # noqa: PLC0415 - see table
+    from rich.console import Console  # noqa: PLC0415 - see console
+    from rich.progress import track  # noqa: PLC0415 - see console
 
-    console = Console(stderr=True)
-    return track(steps, what, console=console, transient=True, disable=not console.is_terminal)
+    where = Console(stderr=True)
+    return track(steps, what, console=where, transient=True, disable=not where.is_terminal)
 
 
 def local_time(since: float) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED
+
 ROW, GAP, LEFT, RIGHT, WIDTH = 44, 24, 20, 300, 900
-COLOURS = {"recorded": "#2e7d32", "unfinished": "#f9a825", "unrecorded": "#c62828", "not ours": "#9e9e9e"}
+COLOURS = {RECORDED: "#2e7d32", UNFINISHED: "#f9a825", UNRECORDED: "#c62828", FOREIGN: "#9e9e9e"}
 STYLE = (
     "text{font:13px sans-serif;fill:#222}.small{font-size:11px;fill:#666}"
     "rect{fill:#f5f7fa;stroke:#607d8b}path{stroke:#b0bec5;fill:none}"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plugin.cli.testbed import GATEWAYS, MASTER, NODE, PATH, SUBNETS, Failed, execute
+from plugin.survey.release import PROGRAM
 
 if TYPE_CHECKING:
     from plugin.cli.testbed import Testbed
 
-PLUGIN = "cni-macvlan-py"
 NETWORK = "demo"
 IFNAME = "eth0"
 
@@ -22,11 +22,11 @@ Json = dict[str, Any]
 CONFIG: Json = {
     "cniVersion": "1.1.0",
     "name": NETWORK,
-    "type": PLUGIN,
+    "type": PROGRAM,
     "master": MASTER,
     "mode": "bridge",
     "ipam": {
-        "type": PLUGIN,
+        "type": PROGRAM,
         "ranges": [[{"subnet": subnet, "gateway": gateway}] for subnet, gateway in zip(SUBNETS, GATEWAYS, strict=True)],
         "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
     },

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ipam.store.view import SqliteView
-from plugin.cli.output import document, json_option
+from plugin.cli.output import console, document, json_option, require_root, short
 from plugin.cli.picture import picture
 from plugin.node import boot_id, read_settings
 from plugin.survey.namespaces import namespaces
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from plugin.survey.node import Master, Shown
 
 STYLES = {RECORDED: "green", UNFINISHED: "yellow", UNRECORDED: "red", FOREIGN: "dim"}
-WIDE = 1000
-SHORT = 13
-"""Characters of a container id that people need to tell it from others."""
 
 
 @click.command()
@@ -34,8 +31,7 @@ def command(*, as_json: bool, svg: str | None) -> int:
     mark and the lease database does not know of it, "unfinished" was left by an ADD that died, "not ours" was made by
     another program. Nothing is changed.
     """
-    if os.geteuid():
-        raise click.ClickException("needs root, to look into namespaces; run it by sudo")
+    require_root("to look into namespaces")
     found = _look()
     if svg:
         with open(svg, "w", encoding="utf-8") as file:
@@ -62,17 +58,10 @@ def _look() -> list[Master]:
 
 
 def _told(found: list[Master]) -> list[dict[str, Any]]:
-    """The masters as JSON; ``name`` is null where a master is in another namespace."""
+    """The masters as JSON; all but the children is null where a master is in another namespace."""
+    keys = ("name", "kind", "mac", "mtu", "up", "carrier")
     return [
-        {
-            "name": master.link.name if master.link else None,
-            "kind": master.link.kind if master.link else None,
-            "mac": master.link.mac if master.link else None,
-            "mtu": master.link.mtu if master.link else None,
-            "up": master.link.up if master.link else None,
-            "carrier": master.link.carrier if master.link else None,
-            "children": [_child(shown) for shown in master.children],
-        }
+        {key: getattr(master.link, key, None) for key in keys} | {"children": list(map(_child, master.children))}
         for master in found
     ]
 
@@ -90,17 +79,16 @@ def _child(shown: Shown) -> dict[str, Any]:
         "addresses": list(shown.child.addresses),
         "network": record.owner.network if record else network,
         "container": record.owner.container_id if record else container_id,
-        "pod": "/".join(filter(None, (record.pod_namespace, record.pod_name))) if record else "",
+        "pod": record.pod if record else "",
         "state": shown.state,
     }
 
 
 def _draw(found: list[Master]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
-    from rich.text import Text  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
     from rich.tree import Tree  # noqa: PLC0415 - as above
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
+    drawing = console()
     for master in _told(found):
         tree = Tree(Text(_title(master), style="bold"))
         for child in master["children"]:
@@ -108,9 +96,9 @@ def _draw(found: list[Master]) -> None:
             line.append(_about(child), style="default")
             line.append(f"  {child['state']}", style=STYLES[child["state"]])
             tree.add(line)
-        console.print(tree)
+        drawing.print(tree)
     if not found:
-        console.print("There is no macvlan interface on this node.")
+        drawing.print("There is no macvlan interface on this node.")
 
 
 def _title(master: dict[str, Any]) -> str:
@@ -127,7 +115,7 @@ def _home(namespace: dict[str, list[Any]]) -> str:
 
 
 def _about(child: dict[str, Any]) -> str:
-    who = child["pod"] or child["container"][:SHORT]
+    who = child["pod"] or short(child["container"])
     addresses = ", ".join(child["addresses"]) or "no address"
     of = f"{child['network']}: {who}  " if who else ""
     return f"{of}{addresses}  {child['mode']}, {child['mac']}"

@@ -7,9 +7,8 @@ import platform
 import click
 
 from conf.versions import SUPPORTED
-from plugin.cli import PROGRAM
 from plugin.cli.output import document, json_option
-from plugin.survey.release import HOME, version_of
+from plugin.survey.release import HOME, PROGRAM, version_of
 
 
 @click.command()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from typing import TYPE_CHECKING
 
 from plugin.doctor.finding import ERROR, WARNING, Finding
-from plugin.doctor.patient import PROGRAM, home_of
-from plugin.survey.release import version_of
+from plugin.survey.release import PROGRAM, home_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,22 +53,6 @@ def release(patient: Patient) -> Iterator[Finding]:
             f"process {patient.agent.process}",
             f"the agent is {_named(running)}; installed is version {version_of(current)} in {current}",
             RESTART,
-        )
-
-
-def access(patient: Patient) -> Iterator[Finding]:
-    """Whether root alone may use the socket: who may, can have interfaces made in any namespace."""
-    path = patient.places.socket
-    if not os.path.exists(path):
-        return
-    status = os.stat(path)
-    mode = stat.S_IMODE(status.st_mode)
-    if status.st_uid or mode & 0o077:
-        yield Finding(
-            WARNING,
-            path,
-            f"its mode is {mode:04o} and its owner user {status.st_uid}",
-            f"chmod 600 and chown root, and SocketMode=0600 in {UNIT}.socket",
         )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from conf.errors import CniError
+from conf.errors import CniError, IoFailure
 from ipam.ranges import canonical
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_lint
+from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error, from_lint
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
-from plugin.survey.networks import Network
+from plugin.survey.networks import Network, networks_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 
 def directory(patient: Patient) -> Iterator[Finding]:
     """Whether the directory of the configurations can be read."""
-    try:
-        os.listdir(patient.places.conf_dir)
-    except FileNotFoundError:
+    path = patient.places.conf_dir
+    if not os.path.exists(path):
         yield Finding(
             NOTICE,
-            patient.places.conf_dir,
+            path,
             "there is no such directory, hence no network that a runtime could use",
             "make it and write a network into it; --conf-dir names another",
         )
-    except OSError as error:
-        yield Finding(ERROR, patient.places.conf_dir, f"it cannot be read: {error.strerror}", "run as root")
+    try:
+        networks_in(path)
+    except IoFailure as error:
+        yield from_error(ERROR, path, error)
 
 
 def readable(patient: Patient) -> Iterator[Finding]:

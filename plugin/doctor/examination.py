@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError
-from plugin.doctor import agent, configuration, installation, interfaces, kernel, leases, masters, store
-from plugin.doctor.finding import ERROR, Finding
+from plugin.doctor import access, agent, configuration, installation, interfaces, kernel, leases, masters, store
+from plugin.doctor.finding import ERROR, Finding, from_error
 from plugin.doctor.patient import Patient
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ CHECKS: Final[dict[str, Check]] = {
     "agent-listens": agent.listens,
     "agent-answers": agent.answers,
     "agent-release": agent.release,
-    "agent-access": agent.access,
+    "agent-access": access.socket,
     "agent-unit-and-auto": agent.unit_and_auto,
     "store-writable": store.writable,
     "store-space": store.space,
-    "store-private": store.private,
+    "store-private": access.leases,
     "store-intact": store.intact,
     "leases-earlier-boot": leases.earlier_boot,
     "leases-leaked": leases.leaked,
@@ -79,5 +79,8 @@ def examine(places: Places, names: Iterable[str]) -> Iterator[tuple[str, Finding
 def _found(name: str, patient: Patient) -> list[Finding]:
     try:
         return list(CHECKS[name](patient))
-    except (CniError, OSError) as error:
-        return [Finding(ERROR, "doctor", f"this could not be looked at: {error}", "run doctor as root")]
+    except CniError as error:
+        return [from_error(ERROR, "doctor", error)]
+    except OSError as error:
+        cure = "run doctor as root with all capabilities, where the plugin runs"
+        return [Finding(ERROR, "doctor", f"this could not be looked at: {error}", cure)]

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from plugin.lint import finding as lint
+
 if TYPE_CHECKING:
     from conf.errors import CniError
     from plugin.doctor.patient import Patient
-    from plugin.lint import finding as lint
 
-ERROR: Final = "error"
+ERROR: Final = lint.ERROR
 """Calls fail, or will."""
-WARNING: Final = "warning"
+WARNING: Final = lint.WARNING
 """Calls succeed, and something is lost, wasted or about to fail."""
 NOTICE: Final = "notice"
 """Nothing is wrong yet; whoever looks for the cause of trouble should know."""

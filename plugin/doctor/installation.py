@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from conf.addresses import BUILT_IN
 from conf.errors import InvalidNetworkConfig
 from plugin.doctor.finding import ERROR, WARNING, Finding
-from plugin.doctor.patient import PROGRAM, ROLES, home_of
-from plugin.survey.release import HOME, version_of
+from plugin.survey.release import HOME, PROGRAM, ROLES, home_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 PINNED = re.compile(r"^([\w.-]+)==([^ ]+) \\?$", re.MULTILINE)
 """A line of requirements.txt that holds for every system."""
+NAMES = (PROGRAM, *ROLES)
 REFUSED = {"cniVersion": "1.1.0", "name": "doctor", "type": PROGRAM, "mode": "doctor"}
 """What makes a call load all that it may need, and refuse the mode before it does anything."""
 SECONDS = 30
@@ -50,14 +50,14 @@ def installed(patient: Patient) -> Iterator[Finding]:
         if os.path.isfile(path) and not os.access(path, os.X_OK):
             yield Finding(ERROR, path, "it cannot be executed", f"chmod 755 {os.path.realpath(path)}")
         elif not os.path.lexists(path):  # a link that leads nowhere has a check of its own
-            ours = f" LINKS={name}" if name in ROLES[1:] else ""
+            ours = f" LINKS={name}" if name in ROLES else ""
             cure = f"make install CNI_BIN_DIR={os.path.dirname(path)}{ours}"
-            yield Finding(ERROR, path, why, cure if name in ROLES else f"install the package that has {name}")
+            yield Finding(ERROR, path, why, cure if name in NAMES else f"install the package that has {name}")
 
 
 def links(patient: Patient) -> Iterator[Finding]:
     """Whether each of our names leads to an executable."""
-    for name in ROLES:
+    for name in NAMES:
         path = patient.executable(name)
         if os.path.islink(path) and not os.path.exists(path):
             yield Finding(
@@ -88,7 +88,7 @@ def releases(patient: Patient) -> Iterator[Finding]:
 
 def _ours(patient: Patient) -> list[str]:
     """The executables in the CNI directory that are this plugin, in whatever version."""
-    paths = map(patient.executable, ROLES)
+    paths = map(patient.executable, NAMES)
     return [path for path in paths if home_of(path)]
 
 

@@ -21,6 +21,7 @@ from plugin.survey.children import children
 from plugin.survey.holdings import holdings_of
 from plugin.survey.namespaces import namespaces
 from plugin.survey.networks import CONF_DIR, Network, networks_in
+from plugin.survey.release import PROGRAM, home_of
 
 if TYPE_CHECKING:
     from conf.network import LinkConfig
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from plugin.survey.namespaces import Inhabited
     from plugin.survey.networks import Plugin, Unreadable
     from plugin.survey.understood import Understood
-
-PROGRAM = "cni-macvlan-py"
-ROLES = (PROGRAM, "macvlan", "host-local", "static")
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,17 @@ class Patient:
             return macvlan.find_master(netlink, wanted, "on this node")
 
     @property
+    def database_path(self) -> str:
+        """Where the lease database is, or will be."""
+        return os.path.join(self.settings.state_dir, "leases.db")
+
+    @property
+    def database_files(self) -> list[str]:
+        """The database's files that there are; SQLite makes and removes the others."""
+        files = [self.database_path + suffix for suffix in ("", "-wal", "-shm")]
+        return [file for file in files if os.path.exists(file)]
+
+    @property
     def database(self) -> SqliteView:
         """The lease database, to be looked at."""
         return SqliteView(self.settings.state_dir, boot_id())
@@ -154,10 +163,3 @@ class Patient:
     def children(self) -> list[Child]:
         """Every macvlan interface in them."""
         return [child for found in children(self.namespaces) for child in found]
-
-
-def home_of(executable: str) -> str:
-    """The directory of the release or checkout that an executable belongs to; "" if it is none of ours."""
-    home = os.path.dirname(os.path.realpath(executable))
-    is_ours = os.path.exists(executable) and os.path.exists(os.path.join(home, "plugin", "door.py"))
-    return home if is_ours else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidSettings
@@ -44,7 +43,7 @@ def log_file(patient: Patient) -> Iterator[Finding]:
 
 def writable(patient: Patient) -> Iterator[Finding]:
     """Whether leases can be written."""
-    for path in (*_files(patient), _existing(patient.settings.state_dir)):
+    for path in (*patient.database_files, _existing(patient.settings.state_dir)):
         if not _writable(path):
             read_only = os.statvfs(path).f_flag & os.ST_RDONLY
             yield Finding(
@@ -73,42 +72,17 @@ def space(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def private(patient: Patient) -> Iterator[Finding]:
-    """Whether root alone may write leases, and read whose they are."""
-    for path in (patient.settings.state_dir, *_files(patient)):
-        if not os.path.exists(path):
-            continue
-        status = os.stat(path)
-        mode = stat.S_IMODE(status.st_mode)
-        if status.st_uid or mode & (0o022 if stat.S_ISDIR(status.st_mode) else 0o077):
-            yield Finding(
-                WARNING,
-                path,
-                f"its mode is {mode:04o} and its owner user {status.st_uid}",
-                f"chown root {path}; chmod go= {path}",
-            )
-
-
 def intact(patient: Patient) -> Iterator[Finding]:
     """Whether the database is whole, ours, and of a version that is known here."""
+    path = patient.database_path
     try:
         damage = patient.database.damage()
     except CniError as error:
-        yield from_error(ERROR, _database(patient), error)
+        yield from_error(ERROR, path, error)
         return
     if damage:
-        files = " ".join(_files(patient))
-        yield Finding(ERROR, _database(patient), f"it is damaged: {damage[:SHOWN]}", RESET.format(files=files))
-
-
-def _database(patient: Patient) -> str:
-    return os.path.join(patient.settings.state_dir, "leases.db")
-
-
-def _files(patient: Patient) -> list[str]:
-    """The database's files that there are."""
-    path = _database(patient)
-    return [path + suffix for suffix in ("", "-wal", "-shm") if os.path.exists(path + suffix)]
+        cure = RESET.format(files=" ".join(patient.database_files))
+        yield Finding(ERROR, path, f"it is damaged: {damage[:SHOWN]}", cure)
 
 
 def _existing(path: str) -> str:

@@ -65,9 +65,8 @@ class Holding:
 
     @property
     def pod(self) -> str:
-        """``namespace/name``, "" where no orchestrator said so."""
-        known = self.attachment
-        return f"{known.pod_namespace}/{known.pod_name}" if known and known.pod_name else ""
+        """As ``Attachment.pod``."""
+        return self.attachment.pod if self.attachment else ""
 
 
 def holdings_of(recorded: Sequence[Recorded], data_dirs: Iterable[str] = ()) -> list[Holding]:

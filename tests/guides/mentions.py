@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli import PROGRAM
 from plugin.cli.commands import ALL, COMMANDS
+from plugin.survey.release import PROGRAM
 from tests.guides.page import FENCED, section_at
 from tests.runtime import REPOSITORY
 
