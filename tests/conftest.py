@@ -73,10 +73,10 @@ def _way(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) 
         yield
         assert agent.poll() is None, "the agent died, and the door did its work"
         agent.terminate()
-        assert agent.wait(30) == 0
+        assert agent.wait(120) == 0
 
 
-def _await(path: Path, seconds: float = 30) -> None:
+def _await(path: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} is not there"

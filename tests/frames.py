@@ -27,7 +27,7 @@ class Capture:
         self._socket.bind((ifname, ETH_P_ALL))
         self.frames: list[bytes] = []
 
-    def saw(self, wanted: Callable[[bytes], bool], *, seconds: float = 4.0) -> bool:
+    def saw(self, wanted: Callable[[bytes], bool], *, seconds: float = 60.0) -> bool:
         """Whether such a frame has come, or comes within the time."""
         deadline = time.monotonic() + seconds
         while not any(map(wanted, self.frames)):

@@ -94,9 +94,10 @@ class Namespace:
         return sorted(link["ifname"] for link in self.ip("link", "show"))
 
     def sysctl(self, key: str, value: int | None = None) -> int:
-        """A number below /proc/sys, set first if a value is given."""
+        """A number below /proc/sys; with a value it is set."""
         if value is not None:
             self.run("sh", "-c", f"echo {value} > /proc/sys/{key}")
+            return value
         return int(self.run("cat", f"/proc/sys/{key}"))
 
     def socket(self, family: int, kind: int, protocol: int) -> socket.socket:

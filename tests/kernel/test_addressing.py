@@ -8,6 +8,7 @@ import pytest
 
 from tests import kernel_state
 from tests import lan as test_lan
+from tests.agent.process import until
 from tests.frames import Capture, gratuitous_arp, unsolicited_advertisement
 from tests.lan import GATEWAY4, GATEWAY6, SUBNET4, SUBNET6, Lan
 
@@ -162,5 +163,5 @@ def test_neighbours_forget_the_old_mac(lan: Lan, runtime: Runtime) -> None:
     assert test_lan.reachable({"first": (lan.peer, "10.9.0.60")}) == {"first": True}
     runtime.delete(config, first).expect()
     runtime.add(config, second).expect()
-    (neighbour,) = lan.peer.ip("neigh", "show", "10.9.0.60", "dev", "eth0")
-    assert neighbour["lladdr"] == test_lan.mac_of(second, "net1")
+    mac = test_lan.mac_of(second, "net1")
+    until(lambda: [each["lladdr"] for each in lan.peer.ip("neigh", "show", "10.9.0.60")] == [mac], "it has the new MAC")
