@@ -51,10 +51,8 @@ def at_step(report: int, number: int = 0, received: str = "SIGKILL") -> None:
         if event != "c_call" or not is_effect(function):
             return
         count += 1
-        if not number:
-            tell(report, getattr(function, "__qualname__", str(function)))
-        elif count == number:
-            tell(report, getattr(function, "__qualname__", str(function)))
+        tell(report, getattr(function, "__qualname__", str(function)))
+        if count == number:
             os.kill(os.getpid(), getattr(signal, received))
 
     sys.setprofile(profile)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,16 @@ class Stage:
     def state(self) -> dict[str, object]:
         """Everything that a call could leave behind."""
         return remains.everything(self.preload, self.container.path, self.preload.lan.node.path)
+
+    def killed_at(self, verb: str, number: int) -> str:
+        """A call that is killed right before a step, if it comes as far: the more it has to wait the more it takes.
+
+        Returns what happened in words.
+        """
+        answer = self.call(verb, fault={"kind": "at_step", "number": number})
+        when = f"{verb} killed before step {number}, {answer.report[-1:]}"
+        assert answer.status == -signal.SIGKILL or len(answer.report) < number, when
+        return when
 
     def steps(self, verb: str) -> int:
         """The number of steps of an undisturbed call, which an earlier one has made what is made once for."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 INSTANTS = 54
 FEWER_INSTANTS = 20
 DOOR_INSTANTS = 10
-KILLED = -signal.SIGKILL
 
 
 def by_del(stage: Stage, when: str) -> None:
@@ -67,15 +65,10 @@ def test_add_killed_at_a_step(stage: Stage, way: str) -> None:
     stage.call("ADD").expect()
     stage.call("DEL").expect()
     count = stage.usual_steps("ADD", then="DEL")
-    instants = spread(count, INSTANTS, list(WAYS).index(way) / len(WAYS))
-    killed = 0
-    for number in instants:
-        answer = stage.call("ADD", fault={"kind": "at_step", "number": number})
-        killed += answer.status == KILLED
-        when = f"ADD killed before step {number}, {answer.report}, of {count}; then {way}"
+    for number in spread(count, INSTANTS, list(WAYS).index(way) / len(WAYS)):
+        when = f"{stage.killed_at('ADD', number)}, of {count}; then {way}"
         WAYS[way](stage, when)
         stage.require_clean(when)
-    assert killed >= 0.95 * len(instants)
 
 
 def test_add_killed_at_a_moment(stage: Stage) -> None:
@@ -142,8 +135,7 @@ def test_first_add_of_a_node_killed_at_a_step(
     stage.call("DEL").expect()
     for number in spread(count, FEWER_INSTANTS, list(WAYS).index(way) / len(WAYS)):
         forget_the_node()
-        answer = stage.call("ADD", fault={"kind": "at_step", "number": number})
-        when = f"first ADD killed before step {number}, {answer.report}, of {count}; then {way}"
+        when = f"first {stage.killed_at('ADD', number)}, of {count}; then {way}"
         WAYS[way](stage, when)
         assert stage.state() == made_once, when
 
@@ -158,8 +150,7 @@ def test_detaching_killed_at_a_step(stage_of: Callable[[str], Stage], kind: str,
     stage.call("DEL").expect()
     for number in spread(count, FEWER_INSTANTS, list(WAYS).index(way) / len(WAYS)):
         stage.call("ADD").expect()
-        answer = stage.call(verb, fault={"kind": "at_step", "number": number})
-        when = f"{verb} killed before step {number}, {answer.report}, of {count}; then {way}"
+        when = f"{stage.killed_at(verb, number)}, of {count}; then {way}"
         WAYS[way](stage, when)
         stage.require_clean(when)
 
@@ -172,8 +163,7 @@ def test_container_gone_after_its_add_was_killed(stage_of: Callable[[str], Stage
     count = first.usual_steps("ADD", then="DEL")
     for number in spread(count, FEWER_INSTANTS // 2, 0.5):
         stage = stage_of(kind)
-        answer = stage.call("ADD", fault={"kind": "at_step", "number": number})
-        when = f"ADD killed before step {number}, {answer.report}, of {count}; container gone; then {verb}"
+        when = f"{stage.killed_at('ADD', number)}, of {count}; container gone; then {verb}"
         assert stage.container.remove() == [], when
         stage.call(verb).expect()
         first.require_clean(when)
