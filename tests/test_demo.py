@@ -48,7 +48,7 @@ class Demo:
     def run(self, *options: str, door: Path = DOOR, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run a demonstration to its end."""
         with self.start(*options, door=door, prefix=prefix) as process:
-            stdout, stderr = process.communicate(timeout=100)
+            stdout, stderr = process.communicate(timeout=200)
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def assert_nothing_is_left(self, words: str) -> None:
@@ -189,7 +189,7 @@ def test_a_signal_ends_it_and_all_is_removed(demo: Demo, tmp_path: Path, number:
         told = heard(process, "ADD container1")
         process.send_signal(number)
     with process:
-        rest, errors = process.communicate(timeout=100)
+        rest, errors = process.communicate(timeout=200)
     assert process.returncode == 128 + number, errors
     assert f"stopped by {number.name}" in rest
     assert "ADD container2" not in rest
@@ -203,7 +203,7 @@ def test_a_reader_that_goes_away_ends_it_and_all_is_removed(demo: Demo, tmp_path
         assert process.stdout is not None
         process.stdout.close()
     with process:
-        assert process.wait(timeout=100) == 1
+        assert process.wait(timeout=200) == 1
         assert process.stderr is not None
         assert process.stderr.read() == ""
     demo.assert_nothing_is_left(told)

@@ -50,7 +50,7 @@ def imported(variables: dict[str, str], stdin: str) -> tuple[int, set[str]]:
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]

@@ -52,7 +52,7 @@ def test_what_is_asked_for_is_told(query: str) -> None:
 
 def promtool(*arguments: str | Path) -> str:
     done = subprocess.run(
-        [PROMTOOL, *arguments], capture_output=True, text=True, timeout=60, check=False, cwd=MONITORING
+        [PROMTOOL, *arguments], capture_output=True, text=True, timeout=200, check=False, cwd=MONITORING
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -85,7 +85,7 @@ def call(door: Path, verb: str, config: Mapping[str, object], cwd: Path, **envir
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=200,
     )
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)

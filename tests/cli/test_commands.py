@@ -26,7 +26,7 @@ def imported(*words: str) -> set[str]:
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     return set(re.findall(r"^import '([\w.]+)'", done.stderr, re.MULTILINE))
@@ -97,7 +97,7 @@ def test_bash_completes() -> None:
         env={"PATH": f"{DOOR.parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (done.stdout.split(), done.stderr) == (["version", "--json", "--workers", "zsh"], "")

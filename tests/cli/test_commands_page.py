@@ -34,7 +34,7 @@ def test_the_page_comes_true(lan: Lan, runtime: Runtime) -> None:
     for step in steps(PAGE):
         done = subprocess.run(
             ["nsenter", f"--net={lan.node.path}", "bash", "-c", step.command],
-            env=variables, cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+            env=variables, cwd=here, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
         assert step.came_true(done.stdout), f"line {step.line}: {step.command}\n{done.stdout}{done.stderr}"
         assert (done.returncode != 0, done.stderr) == (step.fails, "")

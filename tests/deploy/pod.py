@@ -21,7 +21,7 @@ KUBERNETES = TREE / "deploy/kubernetes"
 def rendered(directory: Path) -> list[Json]:
     """The objects that `kubectl apply -k` would send."""
     command = ["kubectl", "kustomize", str(directory)]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    text = subprocess.run(command, capture_output=True, text=True, check=True, timeout=200).stdout
     return list(yaml.safe_load_all(text))
 
 

@@ -31,7 +31,7 @@ def validate(text: str, version: str, directory: Path) -> subprocess.CompletedPr
     """Compare manifests with a version's schemas, in which no unknown key may be."""
     (directory / "rendered.yaml").write_text(text)
     command = [sys.executable, "-m", "kubernetes_validate", "--strict", "-k", version, str(directory / "rendered.yaml")]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES, ids=lambda path: path.name)

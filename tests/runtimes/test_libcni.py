@@ -64,7 +64,7 @@ class Libcni:
         attachment = [str(container.path), container.name, "net1", json.dumps(capabilities)]
         return subprocess.run(
             ["nsenter", f"--net={self._lan.node.path}", str(self._client), verb, str(self._list), *attachment],
-            env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+            env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
 
     def expect(self, verb: str, container: Namespace, **capabilities: object) -> str:
