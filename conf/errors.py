@@ -12,7 +12,6 @@ The code travels on the exception, decided where the knowledge is::
     ├── InvalidNamespace        8  CNI_NETNS is no network namespace, or the caller's own
     ├── TryAgain               11  transient: the same call may succeed later
     ├── Unavailable            50  STATUS: an ADD could not be served
-    ├── LimitedConnectivity    51  STATUS: as 50, and existing containers may suffer
     ├── InvalidSettings       100  the node's settings file is wrong
     ├── MasterNotFound        101  no such master interface
     ├── MasterUnusable        102  the master exists and cannot carry this child
@@ -30,7 +29,8 @@ The code travels on the exception, decided where the knowledge is::
     └── InternalError         999  a bug of ours
 
 Codes 1-99 are the specification's (SPEC 1.1, "Error", and CNI's Go library for 8); 100 and up are ours. There is no
-2, an unsupported field: keys that we do not know are another's, and accepted.
+2, an unsupported field: keys that we do not know are another's, and accepted. 51, limited connectivity, is left to
+executed IPAM plugins: an ADD that could not be served is what we know of, and that is 50.
 """
 
 from __future__ import annotations
@@ -108,12 +108,6 @@ class Unavailable(CniError):
     """STATUS: an ADD cannot be served now."""
 
     code = 50
-
-
-class LimitedConnectivity(CniError):
-    """STATUS: an ADD cannot be served, and containers that exist may have lost connectivity."""
-
-    code = 51
 
 
 class InvalidSettings(CniError):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf.errors import (
-    CniError,
     IpamPluginMissing,
-    LimitedConnectivity,
     MasterNotFound,
     MasterUnusable,
     StoreFailure,
@@ -27,10 +25,7 @@ if TYPE_CHECKING:
 
 
 def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
-    """Raise Unavailable (50) for a missing master, an exhausted pool, a broken store or a missing IPAM executable.
-
-    Raise LimitedConnectivity (51) for a master that is missing and had children: they go with it.
-    """
+    """Raise Unavailable (50) for a missing master, an exhausted pool, a broken store or a missing IPAM executable."""
     try:
         source = source_for(request, node.means)
         if not request.link.link_in_container:  # that master is different for each container
@@ -38,15 +33,5 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
                 macvlan.find_master(host, request.link, "on this node")
         source.status(request.network)
     except (IpamPluginMissing, MasterNotFound, MasterUnusable, StoreFailure, StoreTooNew, TryAgain) as error:
-        had_children = isinstance(error, MasterNotFound) and _has_children(request.network, node)
-        raise (LimitedConnectivity if had_children else Unavailable)(error.msg, error.details) from error
+        raise Unavailable(error.msg, error.details) from error
     deliver(b"")
-
-
-def _has_children(network: str, node: Node) -> bool:
-    """Whether the network has interfaces of ours on record; not known of a store that cannot be read."""
-    try:
-        with node.store.transaction(network) as tx:
-            return any(each.device and each.boot_id == node.boot_id for each in tx.attachments())
-    except CniError:
-        return False
