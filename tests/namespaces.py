@@ -117,7 +117,7 @@ class Namespace:
     def remove(self) -> list[int]:
         """Unmount the name and kill who stays inside; the killed process ids are a leak of the test.
 
-        Others pass through: `show` in another test enters every namespace of the machine for a moment.
+        Others may pass through: `show`, called on this machine, enters every namespace of it for a moment.
         """
         if not self.path.exists():
             # the kernel may have given the inode number to another namespace by now

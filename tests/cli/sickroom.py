@@ -6,9 +6,9 @@ Mount and process namespaces of its own keep other tests' namespaces out of sigh
 from __future__ import annotations
 
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
+from tests.cli.alone import PROCESSES, alone
 from tests.cli.command import call
 from tests.runtime import DOOR, Json
 
@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
     from tests.lan import Lan
     from tests.runtime import Runtime
-
-ALONE = """
-set -e
-for file in /run/netns/*; do
-    case " $MINE " in *" $file "*) ;; *) umount -l "$file" 2>/dev/null || true ;; esac
-done
-{before}
-exec nsenter --net={node} setpriv --bounding-set {capabilities} "$@"
-"""
 
 
 class Sickroom:
@@ -59,13 +50,13 @@ class Sickroom:
         """What a runtime calls our plugin with for this network."""
         return {"cniVersion": "1.0.0", "name": self.lan.network} | self.plugin(**keys)
 
-    def examined(self, *options: str, status: int | None = None, alone: bool = True) -> list[dict[str, Any]]:
+    def examined(
+        self, *options: str, status: int | None = None, hidden: tuple[str, ...] = PROCESSES
+    ) -> list[dict[str, Any]]:
         """What doctor finds, most of it by ``check``; it exits with 1 if an error is among it."""
         words = [f"--{name}={path}" for name, path in self.places.items()]
-        script = ALONE.format(before=self.before, node=self.lan.node.path, capabilities=self.capabilities)
-        mine = " ".join(str(each.path) for each in self.lan.namespaces)
-        hidden = ["--pid", "--fork", "--mount-proc"] if alone else []
-        prefix = ("unshare", "--mount", *hidden, "sh", "-c", f"MINE={shlex.quote(mine)}{script}", "sh")
+        enter = f'exec nsenter --net={self.lan.node.path} setpriv --bounding-set {self.capabilities} "$@"'
+        prefix = alone(self.lan, f"{self.before}\n{enter}", hidden)
         done = call("doctor", "--json", *words, *options, prefix=prefix)
         assert done.stderr == "", done.stderr
         findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]

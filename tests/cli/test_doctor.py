@@ -77,9 +77,9 @@ def test_an_agent_that_says_nothing(room: Sickroom) -> None:
 def test_an_agent_of_another_release(room: Sickroom) -> None:
     home = faults.release(room, "2.0")
     with Agent(room.places["socket"]) as agent:
-        assert room.examined("--only=agent-release", alone=False) == []
+        assert room.examined("--only=agent-release", hidden=()) == []
         faults.replaced(room, lambda path: path.symlink_to(home / DOOR.name))
-        (found,) = room.examined("--only=agent-release", alone=False)
+        (found,) = room.examined("--only=agent-release", hidden=())
     assert found["subject"] == f"process {agent.pid}"
     assert f"in {REPOSITORY}; installed is version 2.0+" in found["found"]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.agent.process import until
+from tests.cli.alone import alone
 from tests.cli.command import answered, call
 from tests.runtime import DOOR
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.lan import Lan
     from tests.namespaces import Namespace
     from tests.runtime import Runtime
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 
-def where(runtime: Runtime) -> dict[str, Any]:
-    """How to call a command on the test's node."""
+def where(runtime: Runtime, before: str = "") -> dict[str, Any]:
+    """How to call a command on the test's node, after a script."""
     return {
-        "prefix": ("nsenter", f"--net={runtime.lan.node.path}"),
+        "prefix": alone(runtime.lan, f'{before}exec nsenter --net={runtime.lan.node.path} "$@"'),
         "variables": {"CNI_MACVLAN_SETTINGS": str(runtime.settings)},
     }
 
@@ -37,14 +37,10 @@ def attached(runtime: Runtime) -> Namespace:
 
 
 def shown(runtime: Runtime, *mine: Namespace) -> dict[str, dict[str, Any]]:
-    """The interfaces in some namespaces, by the names of these; others on the machine are other tests'."""
-    (master,) = [m for m in answered("show", **where(runtime))["masters"] if m["name"] == "eth0"]
+    """The interfaces in some namespaces, by the names of these."""
+    (master,) = answered("show", **where(runtime))["masters"]
     paths = {str(each.path): each.name for each in mine}
-    return {
-        paths[child["namespace"]["files"][0]]: child
-        for child in master["children"]
-        if child["namespace"]["files"] and child["namespace"]["files"][0] in paths
-    }
+    return {paths[child["namespace"]["files"][0]]: child for child in master["children"]}
 
 
 def test_states_of_interfaces(runtime: Runtime, lan: Lan) -> None:
@@ -70,25 +66,18 @@ def test_states_of_interfaces(runtime: Runtime, lan: Lan) -> None:
     assert found[foreign.name]["mode"] == "private"
 
 
-def test_a_namespace_without_a_name_is_known_by_its_process(runtime: Runtime, lan: Lan) -> None:
-    command = ["nsenter", f"--net={lan.node.path}", "unshare", "--net", "sleep", "60"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            lan.node.batch(f"link add link eth0 name net7 netns {_settled(process, lan)} type macvlan mode bridge")
-            (master,) = [m for m in answered("show", **where(runtime))["masters"] if m["name"] == "eth0"]
-            homes = [child["namespace"] for child in master["children"] if child["name"] == "net7"]
-            # Other tests' namespaces are on the same machine, and their looks may pass through ours.
-            (home,) = [each for each in homes if process.pid in each["processes"]]
-            assert home["files"] == []
-        finally:
-            process.kill()
-
-
-def _settled(process: subprocess.Popen[bytes], lan: Lan) -> int:
-    """The process once it lives in a namespace of its own, on the way to which it passes the node's."""
-    others = {place.stat().st_ino for place in (Path("/proc/self/ns/net"), lan.node.path)}
-    until(lambda: Path(f"/proc/{process.pid}/ns/net").stat().st_ino not in others, "it has its own namespace")
-    return process.pid
+def test_a_namespace_without_a_name_is_known_by_its_process(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
+    """The process ends with the command."""
+    start = f"""
+unshare --net sleep 1000 &
+echo $! >{tmp_path}/process
+until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
+ip -n {lan.node.name} link add link eth0 name net7 netns $! type macvlan mode bridge
+"""
+    (master,) = answered("show", **where(runtime, start))["masters"]
+    (child,) = master["children"]
+    process = int((tmp_path / "process").read_text())
+    assert (child["name"], child["namespace"]) == ("net7", {"files": [], "processes": [process]})
 
 
 def test_tree_and_picture(runtime: Runtime, tmp_path: Path) -> None:
