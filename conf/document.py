@@ -43,13 +43,7 @@ def decode_object(stdin: bytes) -> dict[str, Any]:
 
 def stated_version(values: dict[str, Any]) -> str:
     """The configuration's cniVersion, 0.1.0 where it has none; raises DecodingFailure for a non-string."""
-    version = fold_keys(values, ["cniVersion"])[0].get("cniVersion", "")
-    if not isinstance(version, str):
-        raise DecodingFailure(
-            f'decoding version from network config: "cniVersion" is {version!r}, which is not a string',
-            'write for example "cniVersion": "1.0.0"',
-            "cniVersion",
-        )
+    version = _text(values, "cniVersion", "1.0.0", "decoding version from network config")
     return version or versions.UNSTATED
 
 
@@ -60,13 +54,7 @@ def read_document(stdin: bytes, verb: str) -> Document:
     """
     values = decode_object(stdin)
     version = stated_version(values)
-    name = fold_keys(values, ["name"])[0].get("name", "")
-    if not isinstance(name, str):
-        raise DecodingFailure(
-            f'error unmarshall network config: "name" is {name!r}, which is not a string',
-            'write for example "name": "lan"',
-            "name",
-        )
+    name = _text(values, "name", "lan", "error unmarshall network config")
     if not name:
         raise InvalidNetworkConfig("missing network name", 'set "name" in the network configuration', "name")
     if not IDENTIFIER.fullmatch(name):
@@ -77,6 +65,16 @@ def read_document(stdin: bytes, verb: str) -> Document:
         )
     versions.require_verb(version, verb)
     return Document(stdin, values, version, name)
+
+
+def _text(values: dict[str, Any], key: str, example: str, doing: str) -> str:
+    """What a key says, "" where there is none; raises DecodingFailure for a non-string."""
+    value = fold_keys(values, [key])[0].get(key, "")
+    if not isinstance(value, str):
+        raise DecodingFailure(
+            f'{doing}: "{key}" is {value!r}, which is not a string', f'write for example "{key}": "{example}"', key
+        )
+    return value
 
 
 def _without_unusable(value: Any) -> Any:  # noqa: ANN401 - whatever the JSON holds

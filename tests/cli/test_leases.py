@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from plugin.survey.addresses import addresses
 from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan
+from tests.namespaces import execute
 from tests.runtime import REFERENCE, Runtime
 
 pytestmark = pytest.mark.kernel
@@ -97,6 +99,19 @@ def test_a_namespace_without_a_name_lives_as_long_as_a_process_does_in_it(
         subprocess.run(["ip", "netns", "del", container.name], check=True)
         assert operator.leased("--stale") == []
         inside.kill()
+    assert len(operator.leased("--stale")) == 2
+
+
+def test_a_namespace_lives_by_any_of_its_names(lan: Lan, runtime: Runtime, operator: Operator, tmp_path: Path) -> None:
+    container, other = lan.container(), tmp_path / "other"
+    runtime.add(dual_stack(runtime, "cni-macvlan-py"), container).expect()
+    other.touch()
+    execute("mount", "--bind", container.path, other)
+    try:
+        execute("ip", "netns", "del", container.name)
+        assert operator.leased("--stale") == []
+    finally:
+        execute("umount", other)
     assert len(operator.leased("--stale")) == 2
 
 
