@@ -14,7 +14,7 @@ CURES: Final = {
     sqlite3.SQLITE_FULL: "the disk is full: make room",
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
-    sqlite3.SQLITE_IOERR: "the disk answers with errors: see the kernel's log",
+    sqlite3.SQLITE_IOERR: "the disk is full or broken: make room, or see the kernel's log",
 }
 
 

@@ -31,6 +31,8 @@ RTNLGRP_IPV6_IFADDR = 9
 
 RECEIVE_BYTES = 1 << 15  # the most that the kernel puts into one datagram of a dump
 DUMP_ATTEMPTS = 20
+AT_ONCE = 64
+"""Requests in one datagram: answers for which the socket's buffer has no room (some 280 by default) are lost."""
 
 
 observe: Callable[[Sequence[Message], Sequence[Sequence[bytes]], KernelRefusal | None], None] | None = None
@@ -90,10 +92,21 @@ class Netlink:
                 raise
 
     def send(self, *requests: Message) -> list[list[bytes]]:
-        """Send the requests in one datagram and return what each was answered; the kernel works in order.
+        """Send the requests and return what each was answered; the kernel works in order.
 
-        All are attempted. Raises KernelRefusal for the first that was refused.
+        Raises KernelRefusal for the first that was refused; of those behind it some may have been attempted.
         """
+        answers: list[list[bytes]] = []
+        for begin in range(0, len(requests), AT_ONCE):
+            try:
+                answers += self._exchange(requests[begin : begin + AT_ONCE])
+            except KernelRefusal as refusal:
+                refusal.position += begin
+                raise
+        return answers
+
+    def _exchange(self, requests: Sequence[Message]) -> list[list[bytes]]:
+        """Send the requests in one datagram; all are attempted. Raises as ``send``."""
         first = self._sequence + 1
         parts = []
         for request in requests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from plugin.verbs import container
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from netaddr import IPNetwork
 
     from conf.addresses import Route
     from conf.request import Request
@@ -130,15 +133,23 @@ def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[Resul
 
     A route may have moved to another table of our interface, as the reference's sbr plugin does.
     """
+
+    @cache
+    def known(family: int, table: int) -> dict[IPNetwork, list[KernelRoute]]:
+        by_destination: dict[IPNetwork, list[KernelRoute]] = {}
+        for found in inside.routes(family, table):
+            by_destination.setdefault(found.route.dst.cidr, []).append(found)
+        return by_destination
+
     assigned = tuple(AssignedAddress(ip.address, ip.gateway) for ip in ips)
     for route in addressing.with_gateways(previous.routes, assigned):
         family = rtnl.FAMILIES[route.dst.version]
         table = route.table or rtnl.RT_TABLE_MAIN
-        if any(_serves(found, route, link, alone=alone) for found in inside.routes(family, table)):
+        to = route.dst.cidr
+        if any(_serves(found, route, link, alone=alone) for found in known(family, table).get(to, ())):
             continue
-        if route.table is None and any(
-            _serves(found, route, link, alone=True) for found in inside.routes(family, rtnl.RT_TABLE_UNSPEC)
-        ):
+        anywhere = known(family, rtnl.RT_TABLE_UNSPEC).get(to, ()) if route.table is None else ()
+        if any(_serves(found, route, link, alone=True) for found in anywhere):
             continue
         raise CheckFailure(
             f"Expected Route {route.dst}{f' via {route.gw}' if route.gw else ''} not found in routing table {table}; "
@@ -148,8 +159,7 @@ def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[Resul
 
 
 def _serves(found: KernelRoute, wanted: Route, link: Link, *, alone: bool) -> bool:
-    if found.route.dst.cidr != wanted.dst.cidr:
-        return False
+    """Whether a route of the kernel to the wanted destination does what is wanted."""
     if wanted.priority and found.route.priority != wanted.priority:
         return False
     return any(

@@ -64,6 +64,20 @@ def test_all_extras_at_once(lan: Lan, runtime: Runtime) -> None:
     runtime.check(config, container).expect()
 
 
+def test_a_thousand_routes(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    many = [{"dst": f"10.{100 + number // 250}.{number % 250}.0/24"} for number in range(1000)]
+    config = runtime.config(runtime.pool(SUBNET4, routes=many))
+    runtime.add(config, container).expect()
+    assert {wanted["dst"] for wanted in many} <= {found["dst"] for found in kernel_state.routes(container)}
+    runtime.check(config, container).expect()
+    runtime.delete(config, container).expect()
+    unreachable = {"dst": "10.99.0.0/16", "gw": "172.31.0.1"}
+    refused = runtime.add(runtime.config(runtime.pool(SUBNET4, routes=[*many, unreachable])), container)
+    assert (refused.code, "10.99.0.0/16 via 172.31.0.1" in refused.msg) == (105, True)
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
 def test_route_on_the_link(lan: Lan, runtime: Runtime) -> None:
     container = lan.container()
     config = runtime.config(static("10.9.0.40/24", routes=[{"dst": "10.44.0.0/16", "scope": 253}]))
