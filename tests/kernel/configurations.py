@@ -167,6 +167,8 @@ ERRORS = {
     "subnet without prefix": Case(pool("10.9.0.0")),
     "sets overlap": Case(pool(SUBNET4, "10.9.0.0/25")),
     "start outside": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4, "rangeStart": "10.2.0.1"}]]}),
+    "subnet of two addresses": Case(pool("10.9.0.4/31")),
+    "gateway outside": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4, "gateway": "10.2.0.1"}]]}),
     "families mixed": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4}, {"subnet": SUBNET6}]]}),
     "set is empty": Case({"type": "host-local", "ranges": [[]]}),
     "DEL without the IPAM plugin": Case(FOUR, delete={"ipam": {"type": "no-such-plugin"}}),
