@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.agent.process import until
+from tests.agent.process import SECONDS, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class Journal:
 
         def look() -> bool:
             command = [*self.inside, "journalctl", "--output=json", "--all", "SYSLOG_IDENTIFIER=cni-macvlan-py"]
-            lines = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
+            lines = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False).stdout
             found[:] = [entry for line in lines.splitlines() if true(entry := json.loads(line))]
             return len(found) >= count
 

@@ -283,16 +283,18 @@ def test_taken_over_without_a_gap(runtime: Runtime, place: Path | tuple[str, int
     scrapers = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
     for scraper in scrapers:
         scraper.start()
-    for _ in range(UPGRADES):
-        before = min(served)
-        until(lambda before=before: min(served) > before + 3, "all have asked the present one")  # type: ignore[misc]
-        successor = measured.agent().wait_ready()
-        assert measured.scrape().samples["process_start_time_seconds"]
-        current.ended()
-        current = successor
-    stop.set()
-    for scraper in scrapers:
-        scraper.join()
+    try:
+        for _ in range(UPGRADES):
+            before = min(served)
+            until(lambda before=before: min(served) > before + 3, "all have asked the present one")  # type: ignore[misc]
+            successor = measured.agent().wait_ready()
+            assert measured.scrape().samples["process_start_time_seconds"]
+            current.ended()
+            current = successor
+    finally:
+        stop.set()
+        for scraper in scrapers:
+            scraper.join()
     assert failures == []
     current.stop()
     with pytest.raises((FileNotFoundError, ConnectionRefusedError)):
