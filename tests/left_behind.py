@@ -49,7 +49,7 @@ def _namespaces(machine: Machine) -> list[str]:
     own = f"net:[{machine.network.path.stat().st_ino}]"
     held = []
     for process in machine.path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile
+        with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):  # ended meanwhile
             command = (process / "cmdline").read_text().replace("\0", " ")
             handles = {str(handle.readlink()) for handle in (process / "ns/net", *(process / "fd").iterdir())}
             held += [f"{command}: {handle}" for handle in handles - {own} if handle.startswith("net:[")]
