@@ -91,7 +91,7 @@ def test_watchdog_of_another_process(tmp_path: Path) -> None:
 
 def test_nobody_reads_what_it_tells(tmp_path: Path) -> None:
     """The queue of a systemd that is held up is full at some time: that is logged, and no caller waits for it."""
-    with Agent(tmp_path / "agent.sock", environment={"WATCHDOG_USEC": "4"}) as agent:
+    with Agent(tmp_path / "agent.sock", environment={"WATCHDOG_USEC": "4000"}) as agent:
         until(lambda: version(agent.socket) and "told WATCHDOG=1" in agent.log.read_text(), "the queue is full")
         assert version(agent.socket)
         agent.process.terminate()
