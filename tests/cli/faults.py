@@ -310,7 +310,7 @@ FAULTS = {
     ),
     "master missing": Fault(conf(master="eth9"), "master-usable", '"eth9": Link not found', "candidates are eth0"),
     "master a bridge port": Fault(bridge_port, "master-usable", "is a port of a bridge", "use the bridge itself"),
-    "mtu above the master's": Fault(conf(mtu=9000), "master-usable", "invalid MTU 9000", 'lower "mtu"'),
+    "mtu above the master's": Fault(conf(mtu=9000), "master-usable", "invalid MTU 9000", 'set "mtu" to 0'),
     "master down": Fault(node("link set eth0 down"), "master-carrier", "is down", "ip link set eth0 up"),
     "no carrier": Fault(lambda room: room.lan.unplug(), "master-carrier", "carrier", "cable", severity="warning"),
     "VMware": Fault(

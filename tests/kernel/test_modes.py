@@ -146,8 +146,8 @@ def test_mtu(lan: Lan, runtime: Runtime) -> None:
     assert kernel_state.link(own)["mtu"] == 1300
 
 
-@pytest.mark.parametrize("mtu", [1501, 65536, -1])
-def test_mtu_beyond_the_master_is_refused(lan: Lan, runtime: Runtime, mtu: int) -> None:
+@pytest.mark.parametrize("mtu", [1501, 65536, -1, 1, 67])
+def test_mtu_that_the_child_cannot_have_is_refused(lan: Lan, runtime: Runtime, mtu: int) -> None:
     container = lan.container()
     refusal = runtime.add(runtime.config(runtime.pool(SUBNET4), mtu=mtu), container)
     assert refusal.code not in NOT_CODED
