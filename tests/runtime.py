@@ -108,7 +108,9 @@ class Runtime:
             },
         }
         executable = self.cni_path / plugin
-        way = self.way if executable.resolve() in {DOOR, self.entry} else Executed()
+        # Others' plugins are executed, in an environment in which ours, executed by them, finds the agent.
+        others = self.way if isinstance(self.way, Executed) else Executed()
+        way = self.way if executable.resolve() in {DOOR, self.entry} else others
         done = way.call(executable, self.lan.node.path, environment, stdin, self.directory)
         return Answer(done.returncode, one_document(done.stdout), done.stdout, done.stderr)
 
