@@ -131,6 +131,7 @@ class Server:
         """Wait so long for something to happen, and see to it."""
         self._watchdog.feed()
         self._threads.replace_lost()
+        looked = time.monotonic()
         for key, _ in self._selector.select(min(seconds, self._watchdog.seconds or seconds)):
             if key.fileobj is self._listener.socket:
                 self._accept()
@@ -138,8 +139,8 @@ class Server:
                 self._receive(key.data)
             else:
                 os.read(key.fd, CHUNK)
-        now = time.monotonic()
-        for client in [c for c in self._clients if c.deadline < now]:
+        # What has come since may wait to be read: whoever was in time then is not late because we were held up.
+        for client in [c for c in self._clients if c.deadline < looked]:
             log.warning("a client was too slow to send its request")
             self._meter.refused("slow")
             self._drop(client)
@@ -191,20 +192,18 @@ class Server:
     def _receive(self, client: Client) -> None:
         """Take what has come of a request; hand it on if it is complete."""
         try:
-            missing = wire.missing_bytes(client.received)
-            data, ancillary, flags, _ = client.connection.recvmsg(
-                min(missing, CHUNK), socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * 4), socket.MSG_CMSG_CLOEXEC
-            )
-            for level, kind, content in ancillary:
-                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-                    client.descriptors += array.array("i", content[: len(content) // 4 * 4])
-            if not (data or client.received):  # who only asked whether we are there
-                self._drop(client)
-                return
-            client.received += data
-            wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
-            if wire.missing_bytes(client.received):
-                return
+            while missing := wire.missing_bytes(client.received):
+                data, ancillary, flags, _ = client.connection.recvmsg(
+                    min(missing, CHUNK), socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * 4), socket.MSG_CMSG_CLOEXEC
+                )
+                for level, kind, content in ancillary:
+                    if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                        client.descriptors += array.array("i", content[: len(content) // 4 * 4])
+                if not (data or client.received):  # who only asked whether we are there
+                    self._drop(client)
+                    return
+                client.received += data
+                wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
             call = wire.read_call(client.received, client.descriptors)
         except BlockingIOError:
             return

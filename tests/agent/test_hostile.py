@@ -171,6 +171,35 @@ def test_slow_and_silent_clients(agent: Agent) -> None:
     require_as_before(agent, before)
 
 
+# An agent that is held up by a FIFO, each time that it takes somebody, until the time of those who came before is up.
+HELD_UP = """
+import time
+from plugin.agent import server
+accept = server.Server._accept
+
+def held_up(self):
+    for client in self._clients:
+        open(sys.argv[1]).read()
+        client.deadline = time.monotonic()
+    return accept(self)
+
+server.Server._accept = held_up
+server.Server(server.Options(sys.argv[2])).run()
+"""
+
+
+def test_request_that_an_agent_is_late_to_read(tmp_path: Path) -> None:
+    """Its sender was not slow."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    command = (*inside_python(HELD_UP), str(fifo))
+    with Agent(tmp_path / "agent.sock", command=command) as agent, Conversation(agent.socket) as early:
+        early.receive(HELLO.size)
+        with Conversation(agent.socket), fifo.open("w"):
+            early.ask(VERSION)
+        assert early.result()[0] == 0
+
+
 def test_hundreds_of_calls_at_once(tmp_path: Path) -> None:
     """All there but for a byte, with three descriptors each: more than select() takes, or the agent began with."""
     with (
