@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # host-local and static know only these in CNI_ARGS; the pool is called together with the main plugin, which takes MAC.
 KNOWN_ARGUMENTS = {POOL: {"MAC", "IP"}, HOST_LOCAL: {"IP"}, STATIC: {"IP", "GATEWAY"}}
 
+MOST_RANGES = 2048  # each is compared with each other
+
 
 def read_ipam(request: Request) -> IpamConfig:
     """The ``ipam`` object of a type that is served in process, with what the runtime asked for merged in.
@@ -44,6 +46,12 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
         only = models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})
         sets.append((_range(only, "ipam"),))
     sets += _placed("ipam.ranges", model.ranges)
+    if (count := sum(map(len, sets))) > MOST_RANGES:
+        raise InvalidNetworkConfig(
+            f'"ipam.ranges" has {count} ranges, more than {MOST_RANGES}; join some',
+            "those of runtimeConfig.ipRanges are counted",
+            "ipam.ranges",
+        )
     return IpamConfig(
         type=request.ipam_type,
         ranges=tuple(sets),

@@ -20,6 +20,12 @@ IpOrCidr = Annotated[IPAddress, PlainValidator(parse_ip_or_cidr, json_schema_inp
 Cidr = Annotated[IPNetwork, PlainValidator(parse_cidr, json_schema_input_type=str)]
 Mac = Annotated[str, PlainValidator(parse_mac, json_schema_input_type=str)]
 Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Item = TypeVar("Item")
+Model = TypeVar("Model", bound="Keys")
+# Of a list without a limit the findings alone would fill the memory; of a list of lists the first bad one is enough.
+List = Annotated[list[Item], Field(max_length=4096)]
+Lists = Annotated[list[List[Item]], Field(max_length=4096, fail_fast=True)]
 
 
 def _ip_unless_empty(value: object) -> IPAddress | None:
@@ -80,10 +86,10 @@ class DnsModel(Keys):
 
     where = "dns"
 
-    nameservers: list[str] = Field([], description="name servers")
+    nameservers: List[str] = Field([], description="name servers")
     domain: str = Field("", description="local domain")
-    search: list[str] = Field([], description="search domains")
-    options: list[str] = Field([], description="resolver options")
+    search: List[str] = Field([], description="search domains")
+    options: List[str] = Field([], description="resolver options")
 
     def dns(self) -> Dns:
         """The plain value."""
@@ -110,7 +116,7 @@ class RangeModel(Keys):
     gateway: Gateway = Field(
         None, description='gateway, never given away; default: network + 1; "none": the range has none'
     )
-    exclude: list[Excluded] = Field([], description="addresses and networks that are never given")
+    exclude: List[Excluded] = Field([], description="addresses and networks that are never given")
 
 
 class StaticAddressModel(Keys):
@@ -140,9 +146,9 @@ class PoolModel(IpamModel):
     range_start: OptionalIp = Field(None, alias="rangeStart", description="single range: first address")
     range_end: OptionalIp = Field(None, alias="rangeEnd", description="single range: last address")
     gateway: Gateway = Field(None, description="single range: gateway")
-    exclude: list[Excluded] = Field([], description="single range: addresses that are never given")
-    ranges: list[list[RangeModel]] = Field([], description="range sets; one address is given from each set")
-    routes: list[RouteModel] = Field([], description="routes for the container")
+    exclude: List[Excluded] = Field([], description="single range: addresses that are never given")
+    ranges: Lists[RangeModel] = Field([], description="range sets; one address is given from each set")
+    routes: List[RouteModel] = Field([], description="routes for the container")
     dns: DnsModel = Field(default_factory=dict, validate_default=True, description="added to the network's dns")
     resolv_conf: str = Field("", alias="resolvConf", description="resolv.conf file whose content becomes DNS settings")
     data_dir: str = Field("", alias="dataDir", description="host-local: directory of the leases")
@@ -153,8 +159,8 @@ class StaticModel(IpamModel):
 
     free_form = False
 
-    addresses: list[StaticAddressModel] = Field([], description="the addresses of the container")
-    routes: list[RouteModel] = Field([], description="routes for the container")
+    addresses: List[StaticAddressModel] = Field([], description="the addresses of the container")
+    routes: List[RouteModel] = Field([], description="routes for the container")
     dns: DnsModel = Field(default_factory=dict, validate_default=True, description="added to the network's dns")
 
 
@@ -165,8 +171,8 @@ class RuntimeConfigModel(Keys):
     free_form = True
 
     mac: str = Field("", description="MAC address (capability mac)")
-    ips: list[str] = Field([], description="requested addresses (capability ips)")
-    ip_ranges: list[list[RangeModel]] = Field([], alias="ipRanges", description="range sets put before ipam.ranges")
+    ips: List[str] = Field([], description="requested addresses (capability ips)")
+    ip_ranges: Lists[RangeModel] = Field([], alias="ipRanges", description="range sets put before ipam.ranges")
 
 
 class CniArgsModel(Keys):
@@ -175,7 +181,7 @@ class CniArgsModel(Keys):
     where = "args.cni"
     free_form = True
 
-    ips: list[str] = Field([], description="requested addresses")
+    ips: List[str] = Field([], description="requested addresses")
 
 
 class ArgsModel(Keys):
@@ -201,11 +207,9 @@ class NetworkModel(Keys):
         default=False, alias="linkInContainer", description="look the master up inside the container's namespace"
     )
     bcqueuelen: Uint32 = Field(0, description="length of the broadcast queue in frames; 0: the kernel's default")
-    bccutoff: Annotated[int, Field(ge=-(2**31), le=2**31 - 1)] | None = Field(
-        None, description="how many receivers make a broadcast be queued; needs Linux 6.4"
-    )
+    bccutoff: Int32 | None = Field(None, description="how many receivers make a broadcast be queued; needs Linux 6.4")
     promisc: bool | None = Field(None, description="passthru: false leaves the master out of promiscuous mode")
-    source_macs: list[Mac] = Field([], alias="sourceMacs", description="source: the MAC addresses let in")
+    source_macs: List[Mac] = Field([], alias="sourceMacs", description="source: the MAC addresses let in")
     ipam: dict[str, Any] = Field({}, description="addresses; absent or without type: a pure layer 2 attachment")
     dns: DnsModel = Field(default_factory=dict, validate_default=True, description="DNS settings for the runtime")
     capabilities: dict[str, Any] = Field({}, description="capabilities that the runtime may fill in")
@@ -220,9 +224,6 @@ class NetworkModel(Keys):
     disable_gc: Any = Field(None, alias="disableGC", description="for the runtime; not read")
     attachments: Any = Field(None, alias="cni.dev/attachments", description="not read")
     valid_attachments: Any = Field(None, alias="cni.dev/valid-attachments", description="GC: what is to stay")
-
-
-Model = TypeVar("Model", bound=Keys)
 
 
 def validate(model: type[Model], values: dict[str, Any], where: str, unknown: UnknownKeys) -> Model:
@@ -246,5 +247,4 @@ def _invalid(error: ValidationError, where: str) -> InvalidNetworkConfig:
 
 
 def _shorten(value: object, limit: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if len(text := repr(value)) <= limit else text[: limit - 1] + "…"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conf.environment import Environment
     from plugin.node import Node
 
+MOST_TOLD = 100
+
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +71,9 @@ def route(environment: Environment, document: Document, node: Node, deliver: Cal
 
 
 def _log_unknown(unknown: UnknownKeys) -> None:
-    for where, key, known in unknown:
+    for where, key, known in unknown[:MOST_TOLD]:
         log.warning(
             '"%s" is not known%s and ignored; %s', key, f' in "{where}"' if where else "", did_you_mean(key, known)
         )
+    if len(unknown) > MOST_TOLD:
+        log.warning("%d more keys are not known and ignored", len(unknown) - MOST_TOLD)

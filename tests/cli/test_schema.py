@@ -59,6 +59,8 @@ def holds(rule: Json, keyword: str, value: Any) -> bool:  # noqa: ANN401, C901, 
             return not isinstance(value, list) or all(allows(said, each) for each in value)
         case "minItems":
             return not isinstance(value, list) or len(value) >= said
+        case "maxItems":
+            return not isinstance(value, list) or len(value) <= said
         case "required":
             return not isinstance(value, dict) or set(said) <= value.keys()
         case "properties":
