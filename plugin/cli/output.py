@@ -93,3 +93,12 @@ def utc_time(since: float) -> str:
 def short(container_id: str) -> str:
     """A container's id as the tools of runtimes show it."""
     return container_id[:12] if FULL_ID.fullmatch(container_id) else container_id
+
+
+def place(namespace: dict[str, list[Any]]) -> str:
+    """Where an interface is whose namespace has these ``files`` and ``processes``."""
+    if os.getpid() in namespace["processes"]:
+        return "on the node itself"
+    if namespace["files"]:
+        return f"in {str(namespace['files'][0]).removeprefix('/run/netns/')}"
+    return f"in process {namespace['processes'][0]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from plugin.cli.output import place
 from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED
 
 ROW, GAP, LEFT, RIGHT, WIDTH = 44, 24, 20, 300, 900
@@ -42,8 +43,7 @@ def _master(master: dict[str, Any], middle: float) -> list[str]:
 
 def _child(child: dict[str, Any], top: float, middle: float) -> list[str]:
     centre = top + ROW / 2
-    home = child["namespace"]["files"] or [f"process {each}" for each in child["namespace"]["processes"]]
-    title = f"{child['name']} in {home[0]}"
+    title = f"{child['name']} {place(child['namespace'])}"
     about = [", ".join(child["addresses"]), child["mode"], child["mac"], child["pod"] or child["container"]]
     state = escape(child["state"])
     colour = COLOURS[child["state"]]

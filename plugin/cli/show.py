@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ipam.store.view import SqliteView
-from plugin.cli.output import console, document, json_option, require_root, short
+from plugin.cli.output import console, document, json_option, place, require_root, short
 from plugin.cli.picture import picture
 from plugin.node import boot_id, read_settings
-from plugin.survey.namespaces import namespaces
+from plugin.survey.namespaces import everywhere
 from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED, masters
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def command(*, as_json: bool, svg: str | None) -> int:
 
 
 def _look() -> list[Master]:
-    places = namespaces()
+    places = everywhere()
     holdings = SqliteView(read_settings(os.environ).state_dir, boot_id()).holdings()
     records = [attachment for attachment, _ in holdings if attachment.boot_id == boot_id()]
     with click.progressbar(length=len(places), label="looking", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
@@ -92,7 +92,7 @@ def _draw(found: list[Master]) -> None:
     for master in _told(found):
         tree = Tree(Text(_title(master), style="bold"))
         for child in master["children"]:
-            line = Text(f"{child['name']} in {_home(child['namespace'])}  ", style="cyan")
+            line = Text(f"{child['name']} {place(child['namespace'])}  ", style="cyan")
             line.append(_about(child), style="default")
             line.append(f"  {child['state']}", style=STYLES[child["state"]])
             tree.add(line)
@@ -106,12 +106,6 @@ def _title(master: dict[str, Any]) -> str:
         return "on masters of other namespaces"
     state = "down" if not master["up"] else "up" if master["carrier"] else "no carrier"
     return f"{master['name']}  {master['mac']}, mtu {master['mtu']}, {state}, children: {len(master['children'])}"
-
-
-def _home(namespace: dict[str, list[Any]]) -> str:
-    if namespace["files"]:
-        return str(namespace["files"][0]).removeprefix("/run/netns/")
-    return f"process {namespace['processes'][0]}"
 
 
 def _about(child: dict[str, Any]) -> str:

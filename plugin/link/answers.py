@@ -15,8 +15,9 @@ MODE_NAMES = {number: name for name, number in rtnl.MACVLAN_MODES.items()}
 
 @dataclass(frozen=True)
 class Link:
-    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex, ``abroad`` if it is of another namespace.
+    """A network device; ``kind`` is "" for hardware, ``parent`` an ifindex.
 
+    ``parent_namespace`` is the number by which the device's namespace knows the parent's, None where they are one.
     ``port_of`` is the ifindex of the bridge, bond or the like that the device is a port of, 0 for none, and
     ``port_kind`` that one's kind; ``mode`` is a macvlan's mode; ``carrier`` tells whether frames can leave.
     """
@@ -30,7 +31,7 @@ class Link:
     carrier: bool
     ethernet: bool
     parent: int
-    abroad: bool
+    parent_namespace: int | None
     port_of: int
     port_kind: str
     alias: str
@@ -91,12 +92,18 @@ def read_link(message: bytes) -> Link:
         carrier=bool(flags & rtnl.IFF_LOWER_UP),
         ethernet=kind_of_hardware == rtnl.ARPHRD_ETHER,
         parent=_number(attributes.get(rtnl.IFLA_LINK)),
-        abroad=rtnl.IFLA_LINK_NETNSID in attributes,
+        parent_namespace=_signed(attributes.get(rtnl.IFLA_LINK_NETNSID)),
         port_of=_number(attributes.get(rtnl.IFLA_MASTER)),
         port_kind=read_text(info.get(rtnl.IFLA_INFO_SLAVE_KIND)),
         alias=read_text(attributes.get(rtnl.IFLA_IFALIAS)),
         mode=MODE_NAMES.get(_number(data.get(rtnl.IFLA_MACVLAN_MODE)), ""),
     )
+
+
+def read_namespace_number(message: bytes) -> int | None:
+    """A rtnl.RTM_NEWNSID message; below 0 stands for a namespace that has no number."""
+    attributes = read_attributes(message, rtnl.NLMSGHDR_BYTES + rtnl.RTGENMSG.size)
+    return _signed(attributes.get(rtnl.NETNSA_NSID))
 
 
 def read_address(message: bytes) -> LinkAddress:
@@ -155,3 +162,8 @@ def _version(value: bytes) -> int:
 def _number(value: bytes | None) -> int:
     """A number in the machine's byte order, 0 if absent."""
     return int.from_bytes(value[:4], sys.byteorder) if value else 0
+
+
+def _signed(value: bytes | None) -> int | None:
+    """A number that may be below 0, None if absent."""
+    return int.from_bytes(value, sys.byteorder, signed=True) if value else None

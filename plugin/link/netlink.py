@@ -169,6 +169,11 @@ class Netlink:
             raise
         return [route for route in found if table in {route.route.table, rtnl.RT_TABLE_UNSPEC}]
 
+    def namespace_number(self, netns_fd: int) -> int | None:
+        """The number by which the socket's namespace knows another, below 0 for none."""
+        ((answer, *_),) = self.send(messages.get_namespace_number(netns_fd))
+        return answers.read_namespace_number(answer)
+
     def _dump(self, request: Message, decode: Callable[[bytes], Decoded]) -> list[Decoded]:
         """A dump, begun anew when something changed under it (NLM_F_DUMP_INTR)."""
         for attempt in range(1, DUMP_ATTEMPTS + 1):

@@ -1,4 +1,4 @@
-"""Numbers and layouts of rtnetlink, as in linux/netlink.h, rtnetlink.h, if.h, if_link.h, if_addr.h and if_arp.h."""
+"""Numbers and layouts of rtnetlink, as in netlink.h, rtnetlink.h, if*.h and net_namespace.h of the kernel's uapi/linux."""
 
 import struct
 
@@ -8,6 +8,7 @@ NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_GETADDR = 20, 22
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_GETNSID = 90
 AF_INET, AF_INET6 = 2, 10
 FAMILIES = {4: AF_INET, 6: AF_INET6}  # by version of the protocol
 
@@ -40,3 +41,6 @@ MAX_HEADER_TABLE = 255  # larger numbers fit into the attribute only
 RTN_UNICAST, RTPROT_BOOT = 1, 3
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_METRICS, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 6, 8, 9, 15
 RTAX_MTU, RTAX_ADVMSS = 2, 8
+
+RTGENMSG = struct.Struct("=4x")  # family, padded
+NETNSA_NSID, NETNSA_FD = 1, 3

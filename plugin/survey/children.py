@@ -8,24 +8,28 @@ from typing import TYPE_CHECKING
 
 from conf.errors import InvalidNamespace, UnknownContainer
 from plugin.link import macvlan
-from plugin.link.netns import open_namespace
+from plugin.link.netns import OWN, open_namespace
 from plugin.verbs.container import ALIAS_PREFIX, netlink_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from plugin.link.answers import Link
-    from plugin.link.netlink import Netlink
+    from plugin.link.netns import Namespace
     from plugin.survey.namespaces import Inhabited
 
 
 @dataclass(frozen=True)
 class Child:
-    """A macvlan interface, the namespace that it lives in, and its addresses with their prefix lengths."""
+    """A macvlan interface, the namespace that it lives in, and its addresses with their prefix lengths.
+
+    ``parent`` is the ifindex of its parent in our own namespace, 0 if that lives elsewhere.
+    """
 
     home: Inhabited
     link: Link
     addresses: tuple[str, ...]
+    parent: int
 
     @property
     def owner(self) -> tuple[str, str]:
@@ -36,20 +40,22 @@ class Child:
 
 def children(places: Iterable[Inhabited]) -> Iterator[list[Child]]:
     """The macvlan interfaces of each namespace in turn; none for one that is gone by now. Raises KernelRefusal."""
-    for place in places:
-        try:
-            namespace = open_namespace(place.path)
-        except (UnknownContainer, InvalidNamespace):
-            yield []
-            continue
-        # Its identity is asked again: the path of a namespace that has gone may be another's by now.
-        with closing(namespace):
-            yield list(_inside(place, netlink_in(namespace))) if namespace.identity == place.identity else []
+    with closing(open_namespace(OWN)) as ours:
+        for place in places:
+            try:
+                namespace = open_namespace(place.path)
+            except (UnknownContainer, InvalidNamespace):
+                yield []
+                continue
+            # Its identity is asked again: the path of a namespace that has gone may be another's by now.
+            with closing(namespace):
+                yield list(_inside(place, namespace, ours)) if namespace.identity == place.identity else []
 
 
-def _inside(place: Inhabited, netlink: Netlink) -> Iterator[Child]:
-    with netlink:
-        for link in netlink.links():
-            if link.kind == macvlan.KIND:
-                addresses = netlink.addresses(link.index)
-                yield Child(place, link, tuple(str(each.address) for each in addresses))
+def _inside(place: Inhabited, namespace: Namespace, ours: Namespace) -> Iterator[Child]:
+    with netlink_in(namespace) as netlink:
+        found = [link for link in netlink.links() if link.kind == macvlan.KIND]
+        at_home = None if namespace.identity == ours.identity else netlink.namespace_number(ours.descriptor)
+        for link in found:
+            addresses = tuple(str(each.address) for each in netlink.addresses(link.index))
+            yield Child(place, link, addresses, link.parent if link.parent_namespace == at_home else 0)

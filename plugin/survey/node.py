@@ -45,8 +45,7 @@ def masters(places: Iterable[Inhabited], records: Iterable[Attachment]) -> Itera
     for found in children(places):
         for child in found:
             shown = _judged(child, known.get((child.home.identity, child.link.name)))
-            is_here = child.link.abroad and child.link.parent in own
-            (here.setdefault(child.link.parent, []) if is_here else elsewhere).append(shown)
+            (here.setdefault(child.parent, []) if child.parent in own else elsewhere).append(shown)
         yield None
     for index in sorted(here):
         yield Master(own[index], tuple(here[index]))

@@ -80,6 +80,29 @@ ip -n {lan.node.name} link add link eth0 name net7 netns $! type macvlan mode br
     assert (child["name"], child["namespace"]) == ("net7", {"files": [], "processes": [process]})
 
 
+def test_a_child_of_another_namespace_hangs_on_no_master_of_ours(runtime: Runtime, lan: Lan) -> None:
+    """Interfaces are counted in each namespace anew: another's can have the index of our master."""
+    other, foreign, ours = lan.container(), lan.container(), attached(runtime)
+    (index,) = [link["ifindex"] for link in lan.node.ip("link", "show", "dev", "eth0")]
+    other.batch(
+        f"link add eth0 index {index} type veth peer name peer index 99",
+        f"link add link eth0 name net1 netns {foreign.name} type macvlan mode bridge",
+    )
+    masters = answered("show", **where(runtime))["masters"]
+    found = {master["name"]: [child["namespace"]["files"] for child in master["children"]] for master in masters}
+    assert found == {"eth0": [[str(ours.path)]], None: [[str(foreign.path)]]}
+
+
+def test_an_interface_of_the_node_itself(runtime: Runtime, lan: Lan) -> None:
+    """By which the node reaches its own containers."""
+    lan.node.batch("link add link eth0 name lan-shim type macvlan mode bridge")
+    (master,) = answered("show", **where(runtime))["masters"]
+    (child,) = master["children"]
+    assert (master["name"], child["name"], child["state"]) == ("eth0", "lan-shim", "not ours")
+    assert str(lan.node.path) in child["namespace"]["files"]
+    assert "lan-shim on the node itself  " in call("show", **where(runtime)).stdout
+
+
 def test_tree_and_picture(runtime: Runtime, tmp_path: Path) -> None:
     container = attached(runtime)
     done = call("show", "--svg", tmp_path / "node.svg", **where(runtime))
