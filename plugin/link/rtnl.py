@@ -1,4 +1,4 @@
-"""Numbers and layouts of rtnetlink, as in netlink.h, rtnetlink.h, if*.h and net_namespace.h of the kernel's uapi/linux."""
+"""Numbers and layouts of rtnetlink, as in netlink.h, rtnetlink.h, if*.h and net_namespace.h below linux/."""
 
 import struct
 
