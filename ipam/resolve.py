@@ -104,9 +104,8 @@ def _somebody_elses(ipam_type: str, directories: Sequence[str], executable: str)
 def _is_same(path: str, executable: str) -> bool:
     try:
         return Path(path).samefile(executable)
-    except (
-        OSError
-    ):  # we are no longer where we were called: an upgrade is under way, and the other name may be ours too
+    except OSError:
+        # We are no longer where we were called: an upgrade is under way, and the other name may be ours too.
         return Path(path).resolve().name == Path(executable).resolve().name
 
 
