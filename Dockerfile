@@ -14,7 +14,9 @@ ARG PIP_INDEX_URL
 ARG PIP_NO_INDEX
 ARG PIP_FIND_LINKS
 COPY . /source
+# A node without Python has no use for a release without the native launcher.
 RUN python3 -I /source/deploy/install --destdir /image --interpreter /usr/bin/python3 \
+    && test ! -L /image/opt/cni-macvlan-py/current/entry \
     && mv "$(readlink -f /image/opt/cni-macvlan-py/current)" /release
 
 FROM ${BASE}

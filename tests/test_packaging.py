@@ -255,6 +255,57 @@ def test_other_plugins_come_back_after_force_and_uninstall(node: Node, release: 
     assert not node.app.exists()
 
 
+def test_uninstall_finds_every_cni_directory_by_itself(node: Node, release: Path, tmp_path: Path) -> None:
+    directories = [tmp_path / "podman", tmp_path / "kubelet"]
+    for directory in directories:
+        directory.mkdir()
+        (directory / "macvlan").write_text(f"the reference in {directory.name}")
+        node.install("--links", "macvlan", "--force", "--cni-bin-dir", str(directory), source=release)
+    node.install("--uninstall")
+    assert [names(directory) for directory in directories] == [["macvlan"], ["macvlan"]]
+    assert [(each / "macvlan").read_text() for each in directories] == [
+        "the reference in podman",
+        "the reference in kubelet",
+    ]
+    assert not node.app.exists()
+    assert "no installation" in node.install("--uninstall")
+
+
+def test_uninstall_tells_what_became_of_others_plugins(node: Node, release: Path) -> None:
+    node.bin.mkdir(parents=True)
+    for name in ROLES[:2]:
+        (node.bin / name).write_text("the reference")
+    node.install("--links", " ".join(ROLES[:2]), "--force", source=release)
+    (node.bin / "macvlan").unlink()
+    (node.bin / "host-local").unlink()
+    (node.bin / "host-local").write_text("a newer reference")
+    told = node.install("--uninstall")
+    assert f"put back {node.bin}/macvlan\n" in told
+    assert f"left {node.bin}/host-local, which" in told
+    assert [(node.bin / name).read_text() for name in ROLES[:2]] == ["the reference", "a newer reference"]
+
+
+def test_application_directory_may_be_a_link(node: Node, release: Path, tmp_path: Path) -> None:
+    node.app.parent.mkdir()
+    (tmp_path / "volume").mkdir()
+    node.app.symlink_to(tmp_path / "volume")
+    node.install(source=release)
+    assert_works(node.bin / DOOR, tmp_path)
+    node.install("--uninstall")
+    assert (names(tmp_path / "volume"), names(node.bin)) == ([], [])
+
+
+def test_a_compiler_that_cannot_link_is_as_good_as_none(release: Path, tmp_path: Path) -> None:
+    """A distribution may ship the C library, its headers, or its static half apart from the compiler."""
+    (tmp_path / "tools").mkdir()
+    for compiler in ("gcc", "musl-gcc"):
+        (tmp_path / "tools" / compiler).write_text("#!/bin/sh\necho stdio.h: No such file or directory >&2\nexit 1\n")
+        (tmp_path / "tools" / compiler).chmod(0o755)
+    node = Node(tmp_path, {"PATH": f"{tmp_path}/tools:{os.environ['PATH']}"})
+    assert "runtimes execute the Python door, since" in node.install(source=release)
+    assert_works(node.bin / DOOR, tmp_path)
+
+
 def test_uninstall_leaves_nothing_of_ours_and_all_else(node: Node, release: Path) -> None:
     node.install("--links", " ".join(ROLES), source=release)
     (node.app / "notes").write_text("an operator's")
@@ -292,5 +343,15 @@ def test_units_lead_to_where_the_plugin_is(tmp_path: Path) -> None:
     assert "ExecStart=/srv/plugin/current/cni-macvlan-py agent\n" in (units / names(units)[0]).read_text()
     subprocess.run([*script, "uninstall", "/opt/cni-macvlan-py", str(tmp_path)], check=True)
     assert len(names(units)) == 2, "another installation's are left alone"
-    subprocess.run([*script, "uninstall", "/srv/plugin", str(tmp_path)], check=True)
+    (units / f".{names(units)[0]}.new").touch()  # as a killed one leaves it
+    subprocess.run([*script, "uninstall", "/srv/plugin/", str(tmp_path)], check=True)
     assert names(units) == []
+
+
+def test_units_are_writable_by_root_alone_and_readable_by_all(tmp_path: Path) -> None:
+    for umask in (0o000, 0o077):
+        root = tmp_path / f"{umask:o}"
+        root.mkdir()
+        subprocess.run([TREE / "deploy/units", "install", "/srv/plugin", root], umask=umask, check=True)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in root.rglob("*")}
+        assert set(modes.values()) == {0o755, 0o644}, modes
