@@ -43,11 +43,11 @@ def serve(executable: str, answer: int) -> int:
 
     failure = dispatch(dict(os.environ), _read_stdin, lambda text, _: _write(answer, text), find_node)
     if used:
-        _end(executable, answer, used[0], failure, began)
+        _end(answer, used[0], failure, began)
     return int(failure is not None)
 
 
-def _end(executable: str, answer: int, settings: Settings, failure: CniError | None, began: float) -> None:
+def _end(answer: int, settings: Settings, failure: CniError | None, began: float) -> None:
     """What is left to do once the answer is out."""
     from plugin import log  # noqa: PLC0415 - as above
 
@@ -56,7 +56,7 @@ def _end(executable: str, answer: int, settings: Settings, failure: CniError | N
         from plugin.agent.auto import leave_agent  # noqa: PLC0415 - a setting that few nodes have
 
         os.close(answer)  # who waits for the end of our output need not wait for the agent
-        leave_agent(executable)
+        leave_agent()
 
 
 def refuse(reason: str, answer: int) -> int:

@@ -13,15 +13,14 @@ PATHS = ("CNI_MACVLAN_AGENT_SOCKET", "CNI_MACVLAN_SETTINGS")
 log = logging.getLogger(__name__)
 
 
-def leave_agent(executable: str) -> None:
+def leave_agent() -> None:
     """Start an agent of its own session that holds nothing of ours and ends when it was idle for ten minutes.
 
     This is the last act of a process whose answer is out: where it fails, the next call tries again.
     """
     if os.environ.get("CNI_MACVLAN_AGENT_SOCKET", "unset") == "":
         return
-    door = os.path.realpath(os.environ.get("CNI_MACVLAN_DOOR", sys.argv[0]))
-    del executable
+    door = os.path.realpath(sys.argv[0])
     variables = {name: value for name, value in os.environ.items() if not name.startswith("CNI_")}
     variables |= {name: os.path.abspath(os.environ[name]) for name in PATHS if os.environ.get(name)}
     try:

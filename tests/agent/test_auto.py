@@ -8,6 +8,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import pytest
 from tests.agent import process
 from tests.agent.process import until
 from tests.agent.protocol import Conversation, Spoken
+from tests.runtime import DOOR, REPOSITORY
 from tests.ways import Executed
 
 if TYPE_CHECKING:
@@ -128,16 +130,19 @@ def test_nobody_is_left_where_no_agent_is_wanted(runtime: Runtime, lan: Lan, pla
 def test_agent_that_cannot_be_started(runtime: Runtime, lan: Lan, place: Path) -> None:
     """The answer is out, and stays a success."""
     runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nagent = "auto"\nlog_level = "warning"\n')
-    door = runtime.directory / "door"
-    door.write_text("no program")
-    done = runtime.way.call(
-        runtime.cni_path / "macvlan",
+    bare = runtime.directory / "bare"
+    bare.mkdir()
+    for name in ("conf", "ipam", "plugin", ".venv"):
+        (bare / name).symlink_to(REPOSITORY / name)
+    door = bare / "macvlan"
+    door.write_bytes(DOOR.read_bytes())  # of mode 0644: nobody can execute it
+    done = Executed(str(place), (sys.executable, "-IS")).call(
+        door,
         lan.node.path,
         {
             "PATH": os.environ["PATH"],
             "CNI_COMMAND": "STATUS",
             "CNI_MACVLAN_SETTINGS": str(runtime.settings),
-            "CNI_MACVLAN_DOOR": str(door),
         },
         f'{{"cniVersion": "1.1.0", "name": "{lan.network}", "type": "macvlan", "master": "eth0"}}',
         runtime.directory,
