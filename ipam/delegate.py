@@ -6,13 +6,13 @@ import json
 import time
 from typing import TYPE_CHECKING, Final
 
-from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable, collected
+from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable
 from conf.keys import fold_keys
 from conf.result import read_result
 from ipam import pool
 from ipam.execution import execute
 from ipam.lease import AssignedAddress, Assignment
-from ipam.source import forget_invalid
+from ipam.reclaim import forget_invalid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,6 +36,7 @@ class Delegate:
 
     directory = ""
     passed_on: tuple[int, ...] = ()
+    executed = True
 
     def __init__(self, request: Request, path: str | None, store: SqliteStore, timeout: float) -> None:
         self._request = request
@@ -43,30 +44,28 @@ class Delegate:
         self._store = store
         self._timeout = timeout
         self._began: float | None = None
+        self._replace = False
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
-        """Run its ADD. When the answer is of no use its DEL is run, as for every failed ADD."""
+        """Record the attachment."""
         self._require_path()
+        self._replace = replace
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
             tx.record(attachment)
-        try:
-            if replace:
-                self._run("DEL")
-            return self._assignment(self._run("ADD"))
-        except BaseException as error:
-            try:
-                self._run("DEL")
-            except CniError as failure:
-                raise collected([error, failure]) if isinstance(error, CniError) else failure from error
-            finally:
-                self._forget(attachment.owner)
-            raise
+        return Assignment()
+
+    def complete(self, assignment: Assignment) -> Assignment:  # noqa: ARG002 - nothing was given yet
+        """Run its ADD, after its DEL if an ADD that was killed may have taken something."""
+        if self._replace:
+            self._run("DEL")
+        return self._assignment(self._run("ADD"))
 
     def release(self, owner: Owner) -> None:
         """Run its DEL; the attachment is forgotten only if that went well, so that GC can try again."""
         self._run("DEL")
-        self._forget(owner)
+        with self._store.transaction(owner.network) as tx:
+            tx.forget(owner)
 
     def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:  # noqa: ARG002 - it has the prevResult
         """Run its CHECK."""
@@ -85,10 +84,6 @@ class Delegate:
         """Run its GC, which judges for itself; then forget what is not valid."""
         self._run("GC")
         return forget_invalid(self._store, network, valid)
-
-    def _forget(self, owner: Owner) -> None:
-        with self._store.transaction(owner.network) as tx:
-            tx.forget(owner)
 
     def _require_path(self) -> str:
         if self._path is None:

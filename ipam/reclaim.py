@@ -1,4 +1,4 @@
-"""Freeing what a recorded attachment holds by its record alone, when nothing else is left to go by."""
+"""Freeing what recorded attachments hold by their records alone, for GC."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from ipam import pool
 
 if TYPE_CHECKING:
-    from ipam.lease import Attachment
+    from collections.abc import Collection
+
+    from ipam.lease import Attachment, Owner
     from ipam.store.sqlite import SqliteStore
 
 
@@ -34,3 +36,21 @@ def reclaim(store: SqliteStore, attachment: Attachment) -> bool:
                 pool.release(files, owner)
         tx.forget(owner)
     return True
+
+
+def forget_invalid(
+    store: SqliteStore, network: str, valid: Collection[tuple[str, str]] | None, swept: Collection[Owner] = ()
+) -> int:
+    """Forget the network's attachments that are none of these (container id, ifname); None: all are valid.
+
+    Returns how many owners these are, together with those ``swept``, and without those of an earlier boot.
+    """
+    if valid is None:
+        return 0
+    with store.transaction(network) as tx:
+        earlier = {each.owner for each in tx.earlier_boot()}
+        owners = [each.owner for each in tx.attachments()]
+        invalid = [each for each in owners if (each.container_id, each.ifname) not in valid]
+        for owner in invalid:
+            tx.forget(owner)
+    return len({*invalid, *swept} - earlier)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from conf.errors import CniError, Unavailable
 from ipam import pool, static
 from ipam.lease import Assignment
+from ipam.reclaim import forget_invalid
 from ipam.resolv_conf import read_resolv_conf
 
 if TYPE_CHECKING:
@@ -27,16 +28,21 @@ class Source(Protocol):
 
     ``directory`` is the host-local directory that holds its leases, "" for none. ``passed_on`` are descriptors that a
     process executed for it inherits: the lock of the container's namespace then outlives a caller that is killed.
+    ``executed`` tells whether there is such a process; it may look for the interface, and bring it up.
     """
 
     directory: str
     passed_on: tuple[int, ...]
+    executed: bool
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
-        """Record the attachment and give it addresses; ``replace`` frees first what the owner holds.
+        """Record the attachment and give it addresses, as far as that is possible before there is an interface.
 
-        Leaves nothing behind when it raises.
+        ``replace`` frees first what the owner holds. Leaves nothing behind when it raises.
         """
+
+    def complete(self, assignment: Assignment) -> Assignment:
+        """Give what can only be given to an interface; where it raises, ``release`` frees what was given."""
 
     def release(self, owner: Owner) -> None:
         """Free what the owner holds and forget it."""
@@ -59,6 +65,7 @@ class Layer2:
 
     directory = ""
     passed_on: tuple[int, ...] = ()
+    executed = False
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
@@ -69,6 +76,10 @@ class Layer2:
             pool.void_earlier_boot(tx, tx)
             tx.record(attachment)
         return Assignment()
+
+    def complete(self, assignment: Assignment) -> Assignment:
+        """All is given already."""
+        return assignment
 
     def release(self, owner: Owner) -> None:
         """Forget the attachment, with all that the database holds for it."""
@@ -207,24 +218,6 @@ class DirectoryPool(Layer2):
         with self._files.transaction(network) as tx:
             swept = pool.sweep(tx, valid)
         return forget_invalid(self._store, network, valid, swept)
-
-
-def forget_invalid(
-    store: SqliteStore, network: str, valid: Collection[tuple[str, str]] | None, swept: Collection[Owner] = ()
-) -> int:
-    """Forget the network's attachments that are none of these (container id, ifname); None: all are valid.
-
-    Returns how many owners these are, together with those ``swept``, and without those of an earlier boot.
-    """
-    if valid is None:
-        return 0
-    with store.transaction(network) as tx:
-        earlier = {each.owner for each in tx.earlier_boot()}
-        owners = [each.owner for each in tx.attachments()]
-        invalid = [each for each in owners if (each.container_id, each.ifname) not in valid]
-        for owner in invalid:
-            tx.forget(owner)
-    return len({*invalid, *swept} - earlier)
 
 
 def _dns(config: IpamConfig) -> Dns:

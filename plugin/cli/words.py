@@ -60,7 +60,9 @@ def _about_link(message: Message, link: Link) -> str:
         return f"create {link.kind} {which}{parent}{''.join(f', {wish}' for wish in wishes)}{where}"
     if link.alias:
         return f'mark interface {link.index} "{link.alias}"'
-    return f"set interface {link.index} up" if link.up else f'rename interface {link.index} to "{link.name}"'
+    if link.name:
+        return f'rename interface {link.index} to "{link.name}"'
+    return f"set interface {link.index} {'up' if link.up else 'down'}"
 
 
 def _named(link: Link) -> str:

@@ -31,6 +31,11 @@ def bring_up(container: Netlink, link: Link) -> None:
     _send(container, link, [(f'failed to set "{link.name}" UP', messages.set_up(link.index))])
 
 
+def bring_down(container: Netlink, link: Link) -> None:
+    """Bring an interface down, and have the kernel forget what it has configured by itself meanwhile."""
+    _send(container, link, [(f'failed to set "{link.name}" down', messages.set_down(link.index))])
+
+
 def apply(
     container: Netlink, namespace: Namespace, link: Link, addresses: tuple[AssignedAddress, ...], routes: list[Route]
 ) -> None:

@@ -137,6 +137,11 @@ def set_up(index: int) -> Message:
     return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, rtnl.IFF_UP, rtnl.IFF_UP))
 
 
+def set_down(index: int) -> Message:
+    """Bring a device down."""
+    return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, rtnl.IFF_UP))
+
+
 def set_alias(index: int, alias: str) -> Message:
     """Set a device's alias, cut to what the kernel holds."""
     attribute = _attribute(rtnl.IFLA_IFALIAS, alias.encode()[: rtnl.MAX_IFALIAS] + b"\0")
@@ -193,9 +198,8 @@ def add_route(index: int, route: Route) -> Message:
         attributes.append(_attribute(rtnl.RTA_GATEWAY, route.gw.packed))
     if route.priority:
         attributes.append(_number(rtnl.RTA_PRIORITY, route.priority))
-    metrics = [
-        _number(key, value) for key, value in ((rtnl.RTAX_MTU, route.mtu), (rtnl.RTAX_ADVMSS, route.advmss)) if value
-    ]
+    given = ((rtnl.RTAX_MTU, route.mtu), (rtnl.RTAX_ADVMSS, route.advmss))
+    metrics = [_number(key, value) for key, value in given if value]
     if metrics:
         attributes.append(_attribute(rtnl.RTA_METRICS, b"".join(metrics)))
     return _message(rtnl.RTM_NEWROUTE, rtnl.NLM_F_CREATE, header, *attributes)

@@ -6,7 +6,7 @@ import logging
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from conf.errors import InterfaceExists, IpamPluginFailure
+from conf.errors import CniError, InterfaceExists, IpamPluginFailure, collected
 from conf.result import Interface, Result, ResultIp, read_result
 from ipam.resolve import source_for
 from plugin.link import addressing, macvlan, messages
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conf.request import Request
-    from ipam.lease import Assignment, Attachment
+    from ipam.lease import Assignment, Attachment, Owner
+    from ipam.source import Source
     from plugin.link.answers import Link
     from plugin.link.netns import Namespace
     from plugin.node import Node
@@ -45,22 +46,37 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
 
         source.passed_on = (namespace.descriptor,)
         assignment = source.acquire(attachment, replace=True)
-        undo.callback(source.release, attachment.owner)
+        undo.push(_releasing(source, attachment.owner))
+        place = macvlan.Place(outside, inside, namespace)
+        temporary = macvlan.temporary_name(environment.container_id, environment.ifname)
+        link = macvlan.create(place, _wanted(request, master), temporary, undo)
+        assignment = source.complete(assignment)
         if request.ipam_type and not assignment.addresses:
             raise IpamPluginFailure(
                 f'IPAM plugin returned missing IP config; "ipam.type" is "{request.ipam_type}": '
                 "configure an address there",
                 "a layer 2 attachment has no ipam.type",
             )
-        place = macvlan.Place(outside, inside, namespace)
-        temporary = macvlan.temporary_name(environment.container_id, environment.ifname)
-        link = macvlan.create(place, _wanted(request, master), temporary, undo)
+        if source.executed:
+            addressing.bring_down(inside, link)
         _configure(inside, namespace, link, assignment)
 
         node.go_on()
         deliver(render_result(_result(request, previous, link, assignment), request.version))
         undo.pop_all()
         _mark_finished(inside, link, attachment)
+
+
+def _releasing(source: Source, owner: Owner) -> Callable[[object, BaseException | None, object], None]:
+    """The undo of what ``source`` was asked for; where it fails, both failures are answered."""
+
+    def release(_: object, error: BaseException | None, __: object) -> None:
+        try:
+            source.release(owner)
+        except CniError as failure:
+            raise collected([error, failure]) if isinstance(error, CniError) else failure from error
+
+    return release
 
 
 def _clear_the_way(inside: Netlink, attachment: Attachment, node: Node) -> None:
