@@ -43,6 +43,15 @@ apt-get install -qq -y --no-install-recommends $(1) </dev/null >/dev/null 2>&1 |
 }
 endef
 
+# Sets python to one that is new enough.
+define find_python
+for python in $(or $(PYTHON),/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11) ""; do
+    version=$$("$${python:-false}" -I -c 'import sys; print("%d.%d" % sys.version_info[:2] * (sys.version_info >= (3, 11)))' 2>/dev/null) || continue
+    [ -z "$$version" ] || break
+done
+[ -n "$$python" ] || { echo "make $@: needs python3 3.11 or newer; PYTHON=/path/to/python names one" >&2; exit 1; }
+endef
+
 .PHONY: help
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r target what; do
@@ -59,12 +68,12 @@ root:
 .PHONY: setup
 setup: $(VENV)/runtime.stamp ## Make .venv with the packages that the plugin needs
 
-$(VENV)/runtime.stamp: requirements.txt
-	@for python in $(or $(PYTHON),/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11) ""; do
-	    version=$$("$${python:-false}" -I -c 'import sys; print("%d.%d" % sys.version_info[:2] * (sys.version_info >= (3, 11)))' 2>/dev/null) || continue
-	    [ -z "$$version" ] || break
-	done
-	[ -n "$$python" ] || { echo "make setup: needs python3 3.11 or newer; PYTHON=/path/to/python names one" >&2; exit 1; }
+# Made anew as well where its Python is gone, as after an upgrade of the distribution, or is not the one asked for.
+FITS := $(shell $(VENV_PYTHON) -I -c 'import os, pip, shutil, sys; \
+    print(not "$(PYTHON)" or os.path.samefile(shutil.which("$(PYTHON)"), sys._base_executable))' 2>/dev/null)
+.PHONY: another-python
+$(VENV)/runtime.stamp: requirements.txt $(if $(filter True,$(FITS)),,another-python)
+	@$(find_python)
 	if ! "$$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
 	    $(call apt_install,python$$version-venv)
 	fi
@@ -174,8 +183,9 @@ install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-loca
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there; leases and settings stay
-	@deploy/units uninstall "$(APP_DIR)" "$(DESTDIR)"
-	$(or $(PYTHON),python3) -I $(INSTALLER) --uninstall
+	@$(find_python)
+	deploy/units uninstall "$(APP_DIR)" "$(DESTDIR)"
+	"$$python" -I $(INSTALLER) --uninstall
 
 .PHONY: lock
 lock: ## Resolve requirements*.txt anew, newest versions with their hashes (needs uv)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -333,6 +334,47 @@ def test_make_installs_under_a_prefix_and_removes_it(tmp_path: Path, without_net
     assert_works(tmp_path / f"host/opt/{DOOR}/current/{DOOR}", tmp_path)
     subprocess.run([*make, "uninstall"], stdin=subprocess.DEVNULL, check=True, timeout=SECONDS)
     assert [path for path in (tmp_path / "host").rglob("*") if not path.is_dir()] == []
+
+
+@pytest.fixture
+def another_python(tmp_path: Path) -> Path:
+    """The same interpreter, as another file."""
+    return Path(shutil.copy(os.path.realpath(sys.executable), tmp_path / "python3.12"))
+
+
+def test_make_uninstalls_where_the_usual_python_is_too_old(another_python: Path, tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    hide = f'mount --bind "{old}" "$(realpath /usr/bin/python3)"; exec "$@"'
+    make = ["make", "-C", str(TREE), f"DESTDIR={tmp_path}/host", "uninstall"]
+    environment = {**os.environ, "PATH": f"{another_python.parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", hide, "-", *make],
+        env=environment, capture_output=True, text=True, check=False, timeout=SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "leases and settings are kept" in done.stdout
+
+
+def test_make_has_the_python_that_is_there_and_asked_for(another_python: Path, tmp_path: Path) -> None:
+    """A .venv is of no use once the distribution has another Python, nor to who asks for another."""
+    (tmp_path / "requirements.txt").touch()
+    shutil.copy(TREE / "Makefile", tmp_path)
+    venv = tmp_path / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=SECONDS)
+    (venv / "runtime.stamp").touch()
+
+    def made(*variables: str) -> str:
+        make = ["make", "--silent", "setup", *variables]
+        done = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=SECONDS)
+        return done.stdout
+
+    assert "making .venv" in made()
+    assert made() == ""
+    assert f"making .venv with {another_python}" in made(f"PYTHON={another_python}")
+    assert (venv / "bin/python").samefile(another_python)
+    assert made(f"PYTHON={another_python}") == ""
 
 
 def test_units_lead_to_where_the_plugin_is(tmp_path: Path) -> None:
