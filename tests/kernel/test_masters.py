@@ -56,6 +56,17 @@ def test_no_default_route(lan: Lan, runtime: Runtime, rest: list[str]) -> None:
     assert (container.links(), runtime.held()) == (["lo"], [])
 
 
+def test_master_by_an_alternative_name(lan: Lan, runtime: Runtime) -> None:
+    """For one configuration on nodes whose interfaces have different names."""
+    lan.node.batch("link property add dev eth0 altname lan0")
+    config = runtime.config(runtime.pool(SUBNET4), master="lan0")
+    container = lan.container()
+    runtime.add(config, container).expect()
+    runtime.check(config, container).expect()
+    (shown,) = container.ip("link", "show", "dev", "net1")
+    assert shown["link_index"] == parent_index(lan, "eth0")
+
+
 def test_unknown_master_is_named(lan: Lan, runtime: Runtime) -> None:
     refusal = runtime.add(runtime.config(master="none0"), lan.container())
     assert refusal.code == 101
