@@ -75,9 +75,20 @@ class Containerd:
         self.node.machine.run("systemctl", "restart", "containerd")
 
     def inside(self, container: str, *words: str, namespace: str = "default") -> str:
-        """What a program says that is run in a container."""
-        execute = ("ctr", "--namespace", namespace, "task", "exec", "--exec-id", fresh_suffix())
-        return self.node.machine.run(*execute, container, *words)
+        """What a program says that is run in a container; one that says nothing is run again.
+
+        `ctr` stops to copy when the program ends, and may lose its output (mended by containerd's pull request 13931).
+        """
+        said = ""
+
+        def is_heard() -> bool:
+            nonlocal said
+            execute = ("ctr", "--namespace", namespace, "task", "exec", "--exec-id", fresh_suffix())
+            said = self.node.machine.run(*execute, container, *words)
+            return said != ""
+
+        self.node.machine.until(is_heard, f"{' '.join(words)} is heard")
+        return said
 
     def address(self, container: str, **where: str) -> str:
         """The address as the container sees it."""
