@@ -93,7 +93,7 @@ def _leases(network: os.DirEntry[str]) -> Iterator[tuple[IPAddress, Owner, float
             try:
                 with open(entry.path, "rb") as file:
                     content, since = file.read().strip(b"\0 \t\r\n"), os.fstat(file.fileno()).st_mtime
-            except FileNotFoundError:  # released between two looks
+            except (FileNotFoundError, IsADirectoryError):  # released between two looks; no lease at all
                 continue
             if content:  # else its writer has not got to that, or never will
                 yield IPAddress(entry.name), owner_of(network.name, content), since

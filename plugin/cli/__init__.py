@@ -15,18 +15,30 @@ COMPLETE = "_CNI_MACVLAN_PY_COMPLETE"
 
 def run(arguments: list[str]) -> int:
     """Run the command and return its exit status, which ``--help`` explains."""
+    _open_what_is_closed()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a file of the interpreter's own
     if not arguments and COMPLETE not in os.environ:
         sys.stderr.write(ABOUT)
         return 0
     try:
-        status = _serve(arguments)
+        try:
+            status = _serve(arguments)
+        except SystemExit as end:  # whoever raised it has said what there is to say
+            status = end.code if isinstance(end.code, int) else 1
         sys.stdout.flush()
-    except SystemExit as end:  # whoever raised it has said what there is to say
-        sys.stdout.flush()
-        return end.code if isinstance(end.code, int) else 1
     except BrokenPipeError:  # the reader of our words has gone
         return 1
+    except OSError as error:
+        sys.stderr.write(f"{' '.join([PROGRAM, *arguments[:1]])}: {error}\n")
+        return 1
     return status
+
+
+def _open_what_is_closed() -> None:
+    """Have words go nowhere whose descriptor is closed: Python has no file for it, and the next one opened takes it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - stays open
 
 
 def _serve(arguments: list[str]) -> int:

@@ -65,7 +65,7 @@ ALL: Final = Commands(
 
 
 def serve(arguments: Sequence[str]) -> int:
-    """Run the command that the arguments name and return its exit status; what it raises becomes one line."""
+    """Run the command that the arguments name and return its exit status; its failures become one line."""
     try:
         status: int = ALL.main(arguments, PROGRAM, COMPLETE, standalone_mode=False)
     except click.UsageError as error:
@@ -77,10 +77,6 @@ def serve(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except CniError as error:
         return _failed(arguments, f"{error} [code {error.code}]")
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        return _failed(arguments, str(error))
     return status
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from conf.document import Document, decode_object
+from conf.errors import DecodingFailure
 from conf.request import VALID_ATTACHMENTS, read_valid_attachments
 from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
-from plugin.cli.output import json_option
+from plugin.cli.output import dry_run_option, json_option, yes_option
 from plugin.cli.removal import Plan, Removal, carry_out
 from plugin.survey.addresses import addresses
 from plugin.survey.networks import read_text
@@ -22,8 +22,8 @@ Valid = frozenset[tuple[str, str]]
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @click.option("--network", default="", help="Only what belongs to this network.")
 @click.option(
     "--valid", "valid_file", metavar="FILE", help="The attachments that are to stay, as GC gets them; - for stdin."
@@ -67,10 +67,13 @@ def _read_valid(file: str | None, network: str) -> tuple[str, Valid | None]:
     """The network that a list is about, and the list; None where there is none. Raises UsageError or CniError."""
     if file is None:
         return network, None
-    text = sys.stdin.read() if file == "-" else read_text(file)
+    text = read_text(file)
     if text.lstrip().startswith("["):
         text = f'{{"{VALID_ATTACHMENTS}": {text}}}'
-    values = decode_object(text.encode())
+    try:
+        values = decode_object(text.encode())
+    except DecodingFailure as error:
+        raise DecodingFailure(f"{file}: {error.msg}; name what a runtime sends with GC, or its list", "") from error
     stated = values.get("name", network)
     if not stated or (network and stated != network):
         raise click.UsageError(

@@ -12,7 +12,17 @@ from netaddr import IPNetwork
 from conf.scalars import parse_cidr, parse_ip
 from ipam.ranges import canonical
 from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
-from plugin.cli.output import document, json_option, local_time, note, short, table, utc_time
+from plugin.cli.output import (
+    document,
+    dry_run_option,
+    json_option,
+    local_time,
+    note,
+    short,
+    table,
+    utc_time,
+    yes_option,
+)
 from plugin.survey.addresses import addresses
 from plugin.survey.holdings import Fate, Holding
 
@@ -129,10 +139,11 @@ def command(
 @conf_dir_option
 @data_dir_option
 @cni_path_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@yes_option
 @json_option
-def release(
-    *, conf_dir: str, data_dirs: tuple[str, ...], cni_path: str, yes: bool, as_json: bool,
+def release(  # noqa: PLR0913 - one for each option
+    *, conf_dir: str, data_dirs: tuple[str, ...], cni_path: str, dry_run: bool, yes: bool, as_json: bool,
     **wanted: Any,  # noqa: ANN401 - as Filter
 ) -> int:  # fmt: skip
     """Release addresses by hand, or all of a container.
@@ -148,7 +159,7 @@ def release(
     seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
     chosen = Filter(**wanted).of(seen.holdings)
     steps = [Removal(each, WHILE_LIVE if each.fate is Fate.LIVE else each.fate.value) for each in chosen]
-    status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=False, yes=yes, as_json=as_json)
+    status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=dry_run, yes=yes, as_json=as_json)
     return status if steps else 1
 
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from conf.addresses import POOL
-from conf.errors import CniError
+from conf.errors import CniError, IoFailure
 from plugin.cli.here import cni_path_option
-from plugin.cli.output import COLOURS, document, json_option
+from plugin.cli.output import COLOURS, document, json_option, printable
 from plugin.lint.finding import ERROR, Finding
 from plugin.lint.judge import judge
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
-from plugin.survey.networks import Network, Unreadable, networks_in, read_json, read_text
+from plugin.survey.networks import SUFFIXES, Network, Unreadable, networks_in, read_json, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +44,9 @@ def command(*, files: tuple[str, ...], strict: bool, no_node: bool, cni_path: st
         document({"findings": [each.as_json() for each in findings], "errors": errors, "warnings": warnings})
     else:
         for each in findings:
-            click.echo(str(each).replace(each.severity, click.style(each.severity, fg=COLOURS[each.severity]), 1))
+            click.echo(
+                printable(str(each)).replace(each.severity, click.style(each.severity, fg=COLOURS[each.severity]), 1)
+            )
         click.echo(f"errors: {errors}, warnings: {warnings}")
     return int(bool(errors or (strict and warnings)))
 
@@ -74,12 +75,13 @@ def _lint(files: tuple[str, ...], cni_path: str) -> Iterator[Finding]:
 def _read(file: str) -> Iterator[Network | Unreadable]:
     """The networks of a directory, a file, or stdin for "-". Raises IoFailure for a directory."""
     if os.path.isdir(file):
-        yield from networks_in(file)
+        text = "there is no configuration in it; name a directory of .conf and .conflist files, and YAML by its files"
+        yield from networks_in(file) or [Unreadable(file, IoFailure(text, ""))]
         return
     label = "stdin" if file == "-" else file
     try:
-        text = sys.stdin.read() if file == "-" else read_text(file)
-        if file.endswith((".yaml", ".yml")) or '"kind"' in text or not text.lstrip().startswith(("{", "[")):
+        text = read_text(file)
+        if _is_manifest(file, text):
             from plugin.cli.manifests import read_manifests  # noqa: PLC0415 - yaml takes 25 ms to import
 
             yield from read_manifests(label, text)
@@ -87,3 +89,10 @@ def _read(file: str) -> Iterator[Network | Unreadable]:
             yield read_json(label, text)
     except CniError as error:
         yield Unreadable(label, error)
+
+
+def _is_manifest(file: str, text: str) -> bool:
+    """Whether it is for a cluster and not for a runtime, which reads JSON alone; nothing at all is broken JSON."""
+    if file.endswith((".yaml", ".yml")) or '"kind"' in text:
+        return True
+    return bool(text.strip()) and not file.endswith(SUFFIXES) and not text.lstrip().startswith(("{", "["))

@@ -20,7 +20,7 @@ def read_manifests(file: str, text: str) -> Iterator[Network | Unreadable]:
     """The networks of all documents; other kinds than ``KIND`` are passed over."""
     try:
         documents = list(yaml.compose_all(text, yaml.SafeLoader))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         failure = DecodingFailure(f"neither JSON nor YAML: {getattr(error, 'problem', error)}; mend the text", "")
         yield Unreadable(file, failure, mark.line + 1 if mark else 0)
@@ -43,8 +43,11 @@ def _network(file: str, resource: Node) -> Network | Unreadable:
     name = _text(_child(_child(resource, "metadata"), "name"))
     config = _child(_child(resource, "spec"), "config")
     if not isinstance(config, ScalarNode) or not config.value.strip():
-        text = f'{KIND} "{name}" has no "spec.config"; write the network configuration there, as JSON text'
-        return Unreadable(file, DecodingFailure(text, ""), resource.start_mark.line + 1)
+        text = (
+            f'{KIND} "{name}" has no "spec.config", and a node\'s file with a network of this name takes its place; '
+            "write the network configuration there, as JSON text, unless that is meant"
+        )
+        return Unreadable(file, DecodingFailure(text, ""), resource.start_mark.line + 1, is_elsewhere=True)
     first = config.start_mark.line + 1
     try:
         network = read_json(file, config.value, name)

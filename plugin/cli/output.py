@@ -22,6 +22,8 @@ FULL_ID: Final = re.compile("[0-9a-f]{64}")
 json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="Write one JSON document to stdout, for programs."
 )
+dry_run_option: Final = click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+yes_option: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 COLOURS: Final = {"error": "red", "warning": "yellow", "notice": "cyan"}
 """Severities of what was found, the worst first."""
 UNBROKEN: Final = 1000
@@ -33,15 +35,17 @@ def document(value: Any) -> None:  # noqa: ANN401 - any JSON
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """Write rows under their columns' names, as wide as a terminal allows."""
-    from rich.table import Table  # noqa: PLC0415 - see console
-    from rich.text import Text  # noqa: PLC0415 - as above
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write rows under their columns' names, a line for each; one that is too long is the terminal's to break."""
+    lines = [columns, *(list(map(printable, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    click.echo("\n".join(padded))
 
-    drawn = Table(*columns, title=title or None, title_justify="left", box=None, pad_edge=False)
-    for row in rows:
-        drawn.add_row(*map(Text, row))  # Text: brackets in a name are no markup
-    console().print(drawn)
+
+def printable(text: str) -> str:
+    """The text with whatever would move a cursor, break a line or have no character written as an escape."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def console() -> Console:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError
 from conf.versions import LATEST
-from plugin.lint.finding import ERROR, Finding, at, refused
+from plugin.lint.finding import ERROR, WARNING, Finding, at, refused
 from plugin.survey.networks import Unreadable
 
 if TYPE_CHECKING:
@@ -21,14 +21,20 @@ MEND = "mend the file: a runtime may refuse all networks because of it"
 def whole(network: Network | Unreadable) -> Iterator[Finding]:
     """Findings of one file, or of one document in it: whether it is a network configuration at all."""
     if isinstance(network, Unreadable):
-        error = network.error
-        text = error.msg if "; " in error.msg else f"{error.msg}; {MEND}"
-        yield Finding(network.file, network.line, "", ERROR, error.code, text)
+        text = network.why if "; " in network.why else f"{network.why}; {MEND}"
+        severity, code = (WARNING, None) if network.is_elsewhere else (ERROR, network.error.code)
+        yield Finding(network.file, network.line, "", severity, code, text)
         return
     plugins = list(network.plugins())
     listed = network.values.get("plugins", plugins)
     if not isinstance(listed, list) or not listed or len(listed) != len(plugins):
         yield at(network, ("plugins",), ERROR, '"plugins" is no list of objects; write "plugins": [{"type": ...}]')
+    offered = network.values.get("cniVersions", [])
+    if "plugins" in network.values and not (
+        isinstance(offered, list) and all(isinstance(each, str) for each in offered)
+    ):
+        text = f'"cniVersions" is {offered!r}, which is no list of strings; write for example ["{LATEST}"]'
+        yield at(network, ("cniVersions",), ERROR, text)
     for plugin in plugins:
         if not plugin.type:
             yield at(network, plugin.path, ERROR, '"type" is missing; it names the plugin\'s file in CNI_PATH')

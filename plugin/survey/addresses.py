@@ -41,7 +41,7 @@ def addresses(state_dir: str, conf_dir: str, data_dirs: Iterable[str]) -> Addres
     passed_over: list[str] = []
     for network in networks_in(conf_dir):
         if isinstance(network, Unreadable):
-            passed_over.append(f"{network.file}: {network.error.msg}")
+            passed_over.append(f"{network.file}: {network.why}")
         else:
             plugins += network.plugins()
     pools = pools_of(plugins, passed_over)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from conf.document import Document, decode_object, read_document
-from conf.errors import CniError, IoFailure
+from conf.errors import CniError, DecodingFailure, IoFailure
 from conf.keys import fold_keys
 from conf.versions import SUPPORTED
 from plugin.survey.positions import Path, lines_of, spelled
@@ -41,7 +41,8 @@ class Network:
             return
         listed = self.values["plugins"]
         passed_on = {key: head[key] for key in ("cniVersion", "name") if key in head}
-        if versions := [each for each in SUPPORTED if each in (self.values.get("cniVersions") or ())]:
+        offered = self.values.get("cniVersions")
+        if versions := [each for each in SUPPORTED if isinstance(offered, list) and each in offered]:
             passed_on["cniVersion"] = versions[-1]
         for index, values in enumerate(listed if isinstance(listed, list) else ()):
             if isinstance(values, dict):
@@ -94,11 +95,20 @@ class Plugin:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A text that is no configuration, and why; ``line`` is where it begins, 0 for the file as a whole."""
+    """A text that is no configuration, and why; ``line`` is where it begins, 0 for the file as a whole.
+
+    ``is_elsewhere`` if it does not have to be one, because it stands for a configuration of another place.
+    """
 
     file: str
     error: CniError
     line: int = 0
+    is_elsewhere: bool = False
+
+    @property
+    def why(self) -> str:
+        """The error's message, for where the file is named already."""
+        return self.error.msg.removeprefix(f"{self.file}: ")
 
 
 def networks_in(directory: str) -> list[Network | Unreadable]:
@@ -121,16 +131,24 @@ def _read(path: str) -> Network | Unreadable:
 
 def read_json(file: str, text: str, name: str = "") -> Network:
     """The network of a .conf or .conflist; raises DecodingFailure."""
-    return Network(file, decode_object(text.encode()), lines_of(text), name)
+    values = decode_object(text.encode())
+    try:
+        return Network(file, values, lines_of(text), name)
+    except RecursionError as error:
+        raise DecodingFailure("it is nested too deeply", "") from error
 
 
 def read_text(path: str) -> str:
-    """The content of a file; raises IoFailure."""
+    """The content of a file, of stdin for "-"; raises IoFailure."""
+    stdin = path == "-"
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(0 if stdin else path, encoding="utf-8", closefd=not stdin) as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise IoFailure(f"{path}: cannot be read: {error}; name a readable file in UTF-8", "") from error
+        why = getattr(error, "strerror", None) or error
+        raise IoFailure(
+            f"{'stdin' if stdin else path}: cannot be read: {why}; name a readable file in UTF-8", ""
+        ) from error
 
 
 def _text(values: dict[str, Any], key: str) -> str:

@@ -60,6 +60,21 @@ def test_every_command_explains_itself(name: str) -> None:
     assert f"cni-macvlan-py {name}" in done.stdout
 
 
+@pytest.mark.parametrize("words", ["version", "schema", "--help", "agent --help"])
+@pytest.mark.parametrize(
+    ("where", "status", "said"), [(">&-", 0, ""), (">/dev/full", 1, ": [Errno 28] No space left on device\n")]
+)
+def test_an_output_that_is_closed_or_full(words: str, where: str, status: int, said: str) -> None:
+    done = call(*words.split(), prefix=("sh", "-c", f'exec "$@" {where}', "sh"))
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr == (f"cni-macvlan-py {words.split(maxsplit=1)[0]}{said}" if said else "")
+
+
+def test_without_any_open_descriptor() -> None:
+    done = call("lint", "-", prefix=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
 def test_without_words_it_says_what_it_is() -> None:
     done = call()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ABOUT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan
 from tests.namespaces import execute
-from tests.runtime import REFERENCE, Runtime
+from tests.runtime import DOOR, REFERENCE, Runtime
 
 pytestmark = pytest.mark.kernel
 KINDS = pytest.mark.parametrize("kind", ["cni-macvlan-py", "host-local"])
@@ -174,6 +175,25 @@ def test_configurations_that_cannot_be_read_are_told_and_the_rest_goes_on(runtim
     assert "passed over: " in operator.run("leases").stderr
 
 
+def test_the_table_is_for_eyes_and_for_programs_that_read_lines(runtime: Runtime, operator: Operator) -> None:
+    """Whatever lies in a directory of others, and however narrow the terminal is."""
+    leases = runtime.data_dir / "theirs"
+    leases.mkdir(parents=True)
+    for address, content in {"10.8.0.2": b"c\xff\x1b[31m\nx", "10.8.0.3": b"a" * 200 + b"\r\neth0"}.items():
+        (leases / address).write_bytes(content)
+    (leases / "10.8.0.4").mkdir()
+    terminal = ("script", "--quiet", "--return", "/dev/null", "--command")
+    words = ["leases", "--data-dir", str(runtime.data_dir), "--conf-dir", str(operator.conf_dir)]
+    command = shlex.join(["env", f"CNI_MACVLAN_SETTINGS={runtime.settings}", str(DOOR), *words])
+    narrow = execute(*terminal, f"stty cols 20; {command}").stdout.replace("\r", "")
+    for lines in (narrow.splitlines(), operator.run(*words[:-2]).stdout.splitlines()):
+        assert [line.split()[:3] for line in lines[1:]] == [
+            ["10.8.0.2", "theirs", r"c\udcff\x1b[31m\nx"],
+            ["10.8.0.3", "theirs", "a" * 200],
+        ]
+        assert all(line == line.rstrip() for line in lines)
+
+
 @KINDS
 def test_release_asks_and_takes_the_interface_with_the_addresses(
     lan: Lan, runtime: Runtime, operator: Operator, kind: str
@@ -199,6 +219,8 @@ def test_release_of_a_container_for_programs(lan: Lan, runtime: Runtime, operato
     runtime.add(dual_stack(runtime, "cni-macvlan-py"), container).expect()
     release = ("leases", "release", "--container", container.name)
     assert operator.run(*release, "--json").returncode == 2
+    (planned,) = operator.ask(*release, "--dry-run")["attachments"]
+    assert (planned["outcome"], "net1" in container.links()) == ("planned", True)
     (done,) = operator.ask(*release, "--yes")["attachments"]
     assert (done["container"], done["outcome"]) == (container.name, "removed")
     assert done["addresses"] == ["10.9.0.2", "fd00:9::2"]

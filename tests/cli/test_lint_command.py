@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from conf.errors import DecodingFailure
+from plugin.survey.networks import read_json
 from tests.cli.command import answered, call
 from tests.lan import Lan
 from tests.runtime import REPOSITORY, Json, Runtime
@@ -149,6 +152,65 @@ items:
 """
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "Expecting value"),
+        ("null", "a JSON object is needed"),
+        ("\ufeff" + json.dumps(GOOD), "Unexpected UTF-8 BOM"),
+        ('{"cniVersion": "1.1.0", "name": "lan", "cniVersions": 7, "plugins": [{"type": "x"}]}', "no list of strings"),
+        ('{"name": "lan", "x": ' + "[" * 100_000, "maximum recursion depth"),
+    ],
+    ids=["empty", "null", "byte order mark", "cniVersions", "deep"],
+)
+def test_files_that_a_runtime_would_not_read(tmp_path: Path, text: str, said: str) -> None:
+    """What YAML would take for a document is none in a .conf; and one such file keeps no command from its work."""
+    (tmp_path / "lan.conf").write_text(text)
+    (found,) = answered(*OFF, tmp_path, status=1)["findings"]
+    assert said in found["message"]
+    assert call("leases", "--conf-dir", tmp_path).returncode == 0
+
+
+def test_nesting_that_is_just_too_deep() -> None:
+    """Where the decoder still gets to the end of it, and who looks for lines would not."""
+    for depth in range(850, 1000):
+        with suppress(DecodingFailure):
+            read_json("x", '{"x": ' + "[" * depth + "]" * depth + "}")
+
+
+def test_nothing_at_all_is_not_right(tmp_path: Path) -> None:
+    """The program before us in the pipe has failed, or the directory was another one."""
+    (tmp_path / "nad.yaml").write_text(MANIFESTS)
+    assert call(*OFF, "-").returncode == 1
+    (found,) = answered(*OFF, tmp_path, status=1)["findings"]
+    assert (found["file"], found["message"].partition(";")[0]) == (str(tmp_path), "there is no configuration in it")
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 100_000, "a: &a [x]\nb: &b [*a, *a]\nkind: List\nitems: *b\n"])
+def test_yaml_made_to_hurt(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    done = call(*OFF, tmp_path / "x.yaml")
+    assert (done.returncode in {0, 1}, done.stderr) == (True, "")
+    assert done.stdout.splitlines()[-1].startswith("errors: ")
+
+
+def test_a_file_that_cannot_be_read_is_named_once(tmp_path: Path) -> None:
+    (tmp_path / "x.conf").write_bytes(b"\xff")
+    for name in ("x.conf", "none.conf"):
+        done = call(*OFF, tmp_path / name)
+        assert done.stdout.count(name) == 1
+    assert call(*OFF, "-", prefix=("sh", "-c", f'exec "$@" <{tmp_path}/x.conf', "sh")).stdout.startswith(
+        "stdin: error:"
+    )
+
+
+def test_a_finding_is_one_line_whatever_is_written_there(tmp_path: Path) -> None:
+    (tmp_path / "x.conf").write_text(json.dumps(GOOD | {"mas\nter\x1b[2J": "eth0"}))
+    found, summary = call(*OFF, tmp_path / "x.conf").stdout.splitlines()
+    assert '"mas\\nter\\x1b[2J" is not known' in found
+    assert summary == "errors: 0, warnings: 1"
+
+
 @pytest.mark.parametrize("source", ["file", "stdin"])
 def test_manifests(tmp_path: Path, source: str) -> None:
     file = tmp_path / "networks.yaml"
@@ -156,7 +218,11 @@ def test_manifests(tmp_path: Path, source: str) -> None:
     found = answered(*OFF, "-" if source == "stdin" else file, stdin=MANIFESTS if source == "stdin" else "", status=1)[
         "findings"
     ]
-    assert [(each["line"], each["key"], each["code"]) for each in found] == [(9, "mode", 7), (13, "", 6), (17, "", 6)]
+    assert [(each["line"], each["key"], each["code"]) for each in found] == [
+        (9, "mode", 7),
+        (13, "", None),
+        (17, "", 6),
+    ]
     assert {each["file"] for each in found} == {"stdin" if source == "stdin" else str(file)}
 
 

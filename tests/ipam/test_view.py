@@ -92,6 +92,14 @@ def test_host_locals_directory_is_read_without_its_lock(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in directory.iterdir()) == before
 
 
+def test_a_directory_with_an_addresss_name_is_no_lease(tmp_path: Path) -> None:
+    """The store takes it for an address that nobody may have."""
+    (tmp_path / NETWORK / "10.1.0.2").mkdir(parents=True)
+    (tmp_path / NETWORK / "10.1.0.3").write_text("c1\r\neth0")
+    ((address, _, _),) = files_held(str(tmp_path))
+    assert str(address) == "10.1.0.3"
+
+
 def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "networks").touch()
     with pytest.raises(StoreFailure, match=r"lease directory .*networks"):
