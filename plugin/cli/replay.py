@@ -6,17 +6,19 @@ import json
 import os
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from conf.addresses import BUILT_IN
+from conf.document import decode_object
+from conf.errors import DecodingFailure
 from conf.keys import fold_keys
 from conf.settings import Settings
 from ipam.store.sqlite import Connection, SqliteStore
 from plugin.cli import words
 from plugin.dispatch import dispatch
-from plugin.link import messages, netlink, sysctl
+from plugin.link import messages, netlink, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.link.netns import Namespace, open_namespace, throw_away
 from plugin.node import Node, read_settings
@@ -27,12 +29,35 @@ if TYPE_CHECKING:
     from plugin.link.messages import Message
 
 MASTER = "eth0"
+LARGEST_MTU = 65535
+"""Of a veth, in bytes."""
 PREPARED = {"CHECK", "DEL"}
 """Verbs that are about what an ADD has made: without one there is nothing to see."""
 
 
 class NotReplayable(Exception):
     """The call cannot be replayed in a throw-away namespace; the message says why."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as it was recorded: its variables, its configuration as text and as object, our path, the answer."""
+
+    environment: dict[str, str]
+    stdin: str
+    config: dict[str, Any]
+    executable: str
+    answer: str | None
+
+
+def read_call(text: str) -> Call:
+    """The call that a file of ``record_dir`` holds; raises DecodingFailure."""
+    known = decode_object(text.encode())
+    environment, stdin, executable = (known.get(key) for key in ("environment", "stdin", "executable"))
+    if not (isinstance(environment, dict) and isinstance(stdin, str) and isinstance(executable, str)):
+        raise DecodingFailure('it has no "environment", "stdin" and "executable"', "")
+    variables = {name: str(value) for name, value in environment.items()}
+    return Call(variables, stdin, decode_object(stdin.encode()), executable, known.get("answer"))
 
 
 @dataclass
@@ -74,34 +99,33 @@ class Notes:
             netlink.observe = sysctl.observe = None
 
 
-def replay_really(call: dict[str, Any]) -> Notes:
+def replay_really(call: Call) -> Notes:
     """Serve the call where it was served, with all its effects."""
-    return _served(call["environment"], call["stdin"], call["executable"], read_settings(call["environment"]), None)
+    return _served(call.environment, call.stdin, call.executable, read_settings(call.environment), None)
 
 
-def replay(call: dict[str, Any]) -> Notes:
+def replay(call: Call) -> Notes:
     """Serve the call in namespaces and a state directory that are gone afterwards. Raises NotReplayable."""
-    variables = call["environment"] | {"CNI_PATH": ""}
-    config: dict[str, Any] = json.loads(call["stdin"])
-    known, _ = fold_keys(config, ["master", "mtu", "ipam", "linkInContainer"])
+    known, _ = fold_keys(call.config, ["master", "mtu", "ipam", "linkInContainer"])
+    config = call.config | {"master": known.get("master") or MASTER}
     ipam_type = _ipam_type(known)
     if ipam_type not in {"", *BUILT_IN}:
         raise NotReplayable(f'its addresses come from the plugin "{ipam_type}", which would be executed')
     with ExitStack() as stack:
         node, container = stack.enter_context(throw_away()), stack.enter_context(throw_away())
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="cni-macvlan-py-trace-"))
-        config.setdefault("master", MASTER)
+        variables = call.environment | {"CNI_PATH": scratch}  # where there is no plugin
         if isinstance(known.get("ipam"), dict):
             config["ipam"] = known["ipam"] | {"dataDir": os.path.join(scratch, "networks")}
         stack.enter_context((container if known.get("linkInContainer") is True else node).entered())
-        _plug_in(known.get("master") or MASTER, known.get("mtu", 0))
+        _plug_in(config["master"], known.get("mtu"))
         stack.enter_context(node.entered())
         settings = Settings(state_dir=os.path.join(scratch, "state"))
-        if variables["CNI_COMMAND"] in PREPARED:
+        if variables.get("CNI_COMMAND") in PREPARED:
             config.pop("prevResult", None)
             before = variables | {"CNI_COMMAND": "ADD"}
-            config["prevResult"] = _served(before, json.dumps(config), call["executable"], settings, container).answer
-        return _served(variables, json.dumps(config), call["executable"], settings, container)
+            config["prevResult"] = _served(before, json.dumps(config), call.executable, settings, container).answer
+        return _served(variables, json.dumps(config), call.executable, settings, container)
 
 
 def _ipam_type(known: dict[str, Any]) -> str:
@@ -109,10 +133,11 @@ def _ipam_type(known: dict[str, Any]) -> str:
     return str(fold_keys(ipam, ["type"])[0].get("type", "")) if isinstance(ipam, dict) else ""
 
 
-def _plug_in(master: str, mtu: int) -> None:
-    """Give the namespace that we stand in a master with a carrier."""
-    with Netlink() as socket:
-        socket.send(messages.create_device("veth", master, mtu))
+def _plug_in(master: object, mtu: object) -> None:
+    """Give the namespace that we stand in a master with a carrier, if the call names what can be one."""
+    fitting = mtu if isinstance(mtu, int) and rtnl.ETH_MIN_MTU <= mtu <= LARGEST_MTU else 0
+    with Netlink() as socket, suppress(KernelRefusal):
+        socket.send(messages.create_device("veth", str(master), fitting))
         for link in socket.links():
             socket.send(messages.set_up(link.index))
 

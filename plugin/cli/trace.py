@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from plugin.cli.output import document, json_option
-from plugin.cli.replay import NotReplayable, replay, replay_really
+from conf.errors import CniError
+from plugin.cli.output import confirm, document, json_option, note, yes_option
+from plugin.cli.replay import NotReplayable, read_call, replay, replay_really
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--really", is_flag=True, help="In the recorded namespace, with all its effects.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @json_option
 def command(*, file: TextIOWrapper, really: bool, yes: bool, as_json: bool) -> int:
     """Replay a call that was recorded, and tell every step: store, namespaces, netlink, sysctls, answer.
@@ -29,21 +30,27 @@ def command(*, file: TextIOWrapper, really: bool, yes: bool, as_json: bool) -> i
     made for it and leases of its own; a CHECK or DEL is preceded by an ADD that is not shown.
     """
     try:
-        call: dict[str, Any] = json.load(file)
-        about = {name: str(value) for name, value in call["environment"].items()}
-        config = json.loads(call["stdin"])
-    except (ValueError, KeyError, AttributeError) as error:
-        raise click.ClickException(f"{file.name}: no recorded call: {error}") from error
+        call = read_call(file.read())
+    except (ValueError, CniError) as error:
+        text = f"{file.name}: no recorded call: {error}; name a file of the setting record_dir"
+        raise click.ClickException(text) from error
     if really and not yes:
-        click.confirm(f"{about['CNI_COMMAND']} in {about.get('CNI_NETNS', 'no namespace')}, really?", abort=True)
+        where = call.environment.get("CNI_NETNS", "no namespace")
+        if as_json:
+            raise click.UsageError("with --json nobody is asked: add --yes")
+        if not confirm(f"{call.environment.get('CNI_COMMAND')} in {where}, really?"):
+            note("nothing was replayed")
+            return 1
     try:
         notes = replay_really(call) if really else replay(call)
     except NotReplayable as error:
         raise click.ClickException(f"{error}; --really replays it where it was recorded") from error
     if as_json:
-        document({"environment": about, "config": config, "recorded": call["answer"], "steps": notes.steps})
+        document(
+            {"environment": call.environment, "config": call.config, "recorded": call.answer, "steps": notes.steps}
+        )
     else:
-        _tell(about, config, notes)
+        _tell(call.environment, call.config, notes)
     return 0
 
 

@@ -137,10 +137,49 @@ def test_really(runtime: Runtime, records: Path, lan: Lan) -> None:
     node = ("nsenter", f"--net={lan.node.path}")
     file = recorded(records, "ADD")
     declined = call("trace", "--really", file, stdin="n\n", prefix=node)
-    assert declined.returncode != 0
+    assert (declined.returncode, declined.stdout) == (1, "")
+    for_programs = call("trace", "--really", "--json", file, stdin="y\n", prefix=node)
+    assert (for_programs.returncode, for_programs.stdout) == (2, "")
     assert container.links() == ["lo"]
     answered("trace", "--really", "--yes", file, prefix=node)
     assert container.links() == ["lo", "net1"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"mtu": "x"}, 7), ({"mtu": -5}, 7), ({"mtu": 100_000}, 7),
+        ({"master": 7}, 7), ({"master": "e" * 20}, 101), ({"master": "lo"}, 102),
+    ],
+)  # fmt: skip
+def test_a_refusal_is_replayed_whatever_it_was_for(
+    runtime: Runtime, records: Path, lan: Lan, wrong: Json, code: int
+) -> None:
+    runtime.add(config(runtime, **wrong), lan.container(), plugin=DOOR.name)
+    (answer,) = steps(answered("trace", recorded(records, "ADD")), "answer")
+    assert f'"code": {code}' in answer
+
+
+def test_keys_in_any_case(runtime: Runtime, records: Path, lan: Lan) -> None:
+    runtime.add(config(runtime, master=None) | {"Master": "eth0", "MTU": 1400}, lan.container(), plugin=DOOR.name)
+    (answer,) = steps(answered("trace", recorded(records, "ADD")), "answer")
+    assert answer.startswith("exit status 0 → ")
+
+
+def test_a_gc(runtime: Runtime, records: Path) -> None:
+    runtime.gc(config(runtime, cniVersion="1.1.0") | {"type": "macvlan"}).expect()
+    (answer,) = steps(answered("trace", recorded(records, "GC")), "answer")
+    assert answer.startswith("exit status 0 → ")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"environment": {}, "stdin": "[]", "executable": "x"}', "\xff"])
+def test_what_is_no_recorded_call(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "call.json"
+    file.write_text(text, encoding="latin-1")
+    done = call("trace", file)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"{file}: no recorded call: " in done.stderr
+    assert done.stderr.endswith("; name a file of the setting record_dir\n")
 
 
 def test_another_ones_ipam_plugin_is_not_executed(runtime: Runtime, records: Path, lan: Lan) -> None:
