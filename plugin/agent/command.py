@@ -39,8 +39,9 @@ def run_agent(arguments: list[str]) -> int:
     Raises SystemExit for options that are not understood.
     """
     chosen = _parser().parse_args(arguments)
-    if chosen.workers < 1 or not 0 < chosen.limit <= LONGEST_LIMIT:
-        sys.stderr.write(f"cni-macvlan-py agent: needs --workers of 1 or more and --limit up to {LONGEST_LIMIT}\n")
+    if chosen.workers < 1 or not 0 < chosen.limit <= LONGEST_LIMIT or not chosen.idle >= 0:
+        needs = f"--workers of 1 or more, --limit above 0 and up to {LONGEST_LIMIT}, --idle of 0 or more"
+        sys.stderr.write(f"cni-macvlan-py agent: needs {needs}\n")
         return MISUSE
     if chosen.idle and chosen.stand_by:
         sys.stderr.write("cni-macvlan-py agent: --idle ends an agent and --stand-by keeps it: choose one\n")

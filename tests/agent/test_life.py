@@ -223,6 +223,8 @@ def test_unless_running(agent: Agent) -> None:
         (["--limit", "1e9"], 2),
         (["--limit", "nan"], 2),
         (["--idle", "1", "--stand-by"], 2),
+        (["--idle", "-1"], 2),
+        (["--idle", "nan"], 2),
     ],
     ids=str,
 )
