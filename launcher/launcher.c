@@ -42,7 +42,8 @@ enum {
     NUMBER = 4,               /* bytes of an integer */
     HELLO = 3 * NUMBER,       /* magic, protocol, time limit */
     ANSWER_HEAD = 3 * NUMBER, /* magic, exit status, bytes that follow */
-    PATIENCE = 5000,          /* ms for whoever owes the next step: agent or reader of stdout */
+    HELLO_PATIENCE = 30000,   /* ms: as long as an agent may take to start, where everything else starts as well */
+    PATIENCE = 5000,          /* ms for a reader of stdout, and for an agent beyond its own time limit */
     STDIN_PATIENCE = 1000,    /* ms for the beginning of a stdin that is not needed */
     STDIN_MAX = 16 << 20,     /* bytes */
     ANSWER_MAX = 64 << 20,    /* bytes: a result handed through comes back indented, and so larger */
@@ -285,7 +286,7 @@ static bool connect_to_agent(struct conversation *talk, const char *path)
     talk->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (talk->socket < 0)
         return false;
-    const struct timeval limit = {.tv_sec = PATIENCE / 1000};
+    const struct timeval limit = {.tv_sec = HELLO_PATIENCE / 1000};
     setsockopt(talk->socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     int failed;
     do
@@ -295,7 +296,7 @@ static bool connect_to_agent(struct conversation *talk, const char *path)
         fail(TRY_AGAIN, "the agent does not answer; try again", "it accepts no more connections");
     if (failed)
         return false;
-    set_patience(talk, PATIENCE);
+    set_patience(talk, HELLO_PATIENCE);
     return true;
 }
 

@@ -7,9 +7,10 @@ import struct
 from dataclasses import dataclass
 
 from plugin.agent import wire
-from plugin.agent.client import HELLO_BYTES, HELLO_SECONDS
+from plugin.agent.client import HELLO_BYTES
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
+SECONDS = 5.0  # less than Kubernetes gives a probe
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Heard:
     words: str = ""
 
 
-def probe(path: str, seconds: float = HELLO_SECONDS) -> Heard:
+def probe(path: str, seconds: float = SECONDS) -> Heard:
     """Connect, wait for the greeting, and go away, which an agent takes for no call."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as connection:
         # The kernel tells who greets; who listens may be systemd.

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 MAX_CLIENTS = 512
-REQUEST_SECONDS = 5.0
+REQUEST_SECONDS = 30.0
 TICK_SECONDS = 0.5
 CHUNK = 1 << 18
 NOTHING_QUEUED = {errno.EAGAIN, errno.EINVAL}  # the latter from a socket that was shut down

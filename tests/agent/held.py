@@ -1,4 +1,4 @@
-"""Calls that are at work until a test lets them go on, however long the machine keeps the test waiting."""
+"""Agents with more or less patience, and calls that are at work until a test lets them go on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ if TYPE_CHECKING:
     from tests.lan import Lan
     from tests.namespaces import Namespace
 
-# An agent that gives up on nobody while a test lasts; options come before the socket's path.
-PATIENT = inside_python("""
+
+def _waiting(seconds: float) -> tuple[str, ...]:
+    """An agent that waits so long for a request, and for duplicate address detection; its options precede its path."""
+    return inside_python(f"""
 from plugin.agent import command, server
 from plugin.link import addressing
-server.REQUEST_SECONDS = addressing.DAD_SECONDS = 180.0
+server.REQUEST_SECONDS = addressing.DAD_SECONDS = {seconds}
 sys.exit(command.run_agent([*sys.argv[1:-1], "--socket", sys.argv[-1]]))
 """)
+
+
+HASTY_SECONDS = 5.0
+HASTY = _waiting(HASTY_SECONDS)
+PATIENT = _waiting(180.0)  # gives up on nobody while a test lasts
 PROBES = 1000  # of duplicate address detection, one each second
 
 

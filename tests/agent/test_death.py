@@ -35,7 +35,7 @@ DUAL = {
 }
 INSTANTS = 8
 LIMIT = 1.5
-PATIENCE = 5.0  # seconds that the door waits for a hello (docs/agent-protocol.md)
+PATIENCE = 30.0  # seconds that the door waits for a hello (docs/agent-protocol.md)
 NOTHING = {"attachment": 0, "lease": 0}
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 HELLO = b"CMV1" + struct.pack("!II", 1, 500)
 RESULT = b'{"cniVersion": "1.0.0"}'
-PATIENCE = 5.0  # seconds that the door waits for a hello, or beyond the time limit (docs/agent-protocol.md)
+# Seconds that the door waits, as docs/agent-protocol.md says: for a hello, and for an answer beyond the time limit.
+PATIENCE, GRACE = 30.0, 5.0
 
 
 def answer(status: int, text: bytes) -> bytes:
@@ -129,12 +130,12 @@ def test_agent_that_does_not_wait(call: Call, verb: str, status: int, text: byte
 
 
 def test_agent_that_does_not_come_to_an_end(call: Call) -> None:
-    """It has its time limit of 0.5 s, and 5 s more."""
+    """It has its time limit of 0.5 s, and a grace."""
     began = time.monotonic()
     answered = call("DEL", HELLO, waits=True)
     assert (answered.status, answered.code) == (1, 11)
     assert "does not answer" in answered.msg
-    assert PATIENCE < time.monotonic() - began < PATIENCE + SECONDS
+    assert GRACE < time.monotonic() - began < GRACE + SECONDS
 
 
 def test_backlog_that_stays_full(runtime: Runtime, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent import protocol
-from tests.agent.held import PATIENT
+from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT
 from tests.agent.process import SECONDS, Agent, inside_python, until
 from tests.agent.protocol import HELLO, MAGIC, VERSION, Conversation, NoAnswer, frame, version
 from tests.ways import Executed
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tests.runtime import Runtime
 
 HUGE = (17 << 20) + 1
-REQUEST_SECONDS = 5.0  # what a client has for its request (docs/agent-protocol.md)
 AT_ONCE = 30.0  # far less than the turns of all who say nothing would take
 
 MALFORMED = {
@@ -137,12 +136,12 @@ def test_mutated_requests(shared: Agent) -> None:
     require_as_before(shared, before)
 
 
-def test_slow_and_silent_clients(agent: Agent) -> None:
+def test_slow_and_silent_clients(tmp_path: Path) -> None:
     """Some say nothing, some a byte now and then: meanwhile others are served, and in the end all are dropped."""
-    before = steady(agent)
-    began = time.monotonic()
     done = threading.Event()
-    with ExitStack() as stack:
+    with Agent(tmp_path / "agent.sock", command=HASTY) as agent, ExitStack() as stack:
+        before = steady(agent)
+        began = time.monotonic()
         silent = [stack.enter_context(Conversation(agent.socket)) for _ in range(200)]
         slow = [stack.enter_context(Conversation(agent.socket)) for _ in range(100)]
 
@@ -157,7 +156,7 @@ def test_slow_and_silent_clients(agent: Agent) -> None:
         dribbler = threading.Thread(target=dribble)
         dribbler.start()
         longest = 0.0
-        while time.monotonic() < began + REQUEST_SECONDS - 1:
+        while time.monotonic() < began + HASTY_SECONDS - 1:
             asked = time.monotonic()
             version(agent.socket)
             longest = max(longest, time.monotonic() - asked)
@@ -167,8 +166,8 @@ def test_slow_and_silent_clients(agent: Agent) -> None:
         took = time.monotonic() - began
         done.set()
         dribbler.join()
-    assert REQUEST_SECONDS < took < SECONDS < len(VERSION), "a byte in time does not buy another second"
-    require_as_before(agent, before)
+        assert HASTY_SECONDS < took < SECONDS < len(VERSION), "a byte in time does not buy another second"
+        require_as_before(agent, before)
 
 
 # An agent that is held up by a FIFO, each time that it takes somebody, until the time of those who came before is up.

@@ -20,6 +20,7 @@ from conf.endpoint import Endpoint, read_endpoint
 from conf.errors import InvalidSettings
 from conf.settings import parse_settings
 from plugin.agent.meter import REFUSALS
+from tests.agent.held import HASTY
 from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, NoAnswer, Spoken, open_namespaces, version
 from tests.agent.scrape import Scrape
@@ -48,10 +49,10 @@ class Measured:
         with runtime.settings.open("a") as settings:
             settings.write(f'metrics = "{setting}"\n')
 
-    def agent(self, *options: str) -> Agent:
+    def agent(self, *options: str, command: tuple[str, ...] = ()) -> Agent:
         """Start one; the runtime's calls go to its socket."""
         environment = {"CNI_MACVLAN_SETTINGS": str(self.runtime.settings)}
-        made = Agent(self.runtime.directory / "agent.sock", *options, environment=environment)
+        made = Agent(self.runtime.directory / "agent.sock", *options, command=command, environment=environment)
         self.runtime.way = Spoken(made.socket)
         return made
 
@@ -209,26 +210,32 @@ def test_what_waits_and_what_runs(measured: Measured) -> None:
         assert numbers.values("refused_total") == {("gone",): 1}
 
 
-def test_refusals(measured: Measured, agent: Agent) -> None:
+@pytest.fixture
+def hasty(measured: Measured) -> Iterator[Agent]:
+    with measured.agent(command=HASTY) as made:
+        yield made
+
+
+def test_refusals(measured: Measured, hasty: Agent) -> None:
     def stranger() -> None:
-        agent.socket.chmod(0o666)
+        hasty.socket.chmod(0o666)
         connect = "import os, socket; os.setuid(65534); socket.socket(socket.AF_UNIX).connect('agent.sock')"
-        subprocess.run(["python3", "-c", connect], cwd=agent.socket.parent, check=True, timeout=60)
+        subprocess.run(["python3", "-c", connect], cwd=hasty.socket.parent, check=True, timeout=60)
 
     def malformed() -> None:
-        with Conversation(agent.socket) as conversation:
+        with Conversation(hasty.socket) as conversation:
             conversation.send(b"GET / HTTP/1.0\r\n\r\n")
             with pytest.raises(NoAnswer):
                 conversation.answer()
 
     def homeless() -> None:
-        with Conversation(agent.socket) as conversation:
+        with Conversation(hasty.socket) as conversation:
             conversation.ask(VERSION, (0, 0))
             with pytest.raises(NoAnswer):
                 conversation.answer()
 
     def slow() -> None:
-        with Conversation(agent.socket) as conversation:
+        with Conversation(hasty.socket) as conversation:
             conversation.send(VERSION[:-1], opened := open_namespaces(OWN_NET, OWN_MOUNT))
             measured.until(lambda now: now("refused_total", "slow") == 1, "it is given up")
         for descriptor in opened:

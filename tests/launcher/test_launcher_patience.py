@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LARGEST = 16 << 20
-PATIENCE = 5.0  # seconds
+PATIENCE, GRACE = 30, 5  # seconds for a hello and for all else (docs/agent-protocol.md)
 
 
 def test_a_full_backlog_is_waited_for(launcher: Launcher, agent_path: Path) -> None:
@@ -124,7 +124,7 @@ def answers_a_runtime_that_does_not_read(launcher: Launcher, path: Path) -> None
     os.close(stdout)
 
 
-def silence(awaited: str, milliseconds: int = 5000) -> dict[str, object]:
+def silence(awaited: str, milliseconds: int = PATIENCE * 1000) -> dict[str, object]:
     """The error about an agent that keeps the runtime waiting."""
     details = f"waited {milliseconds} ms for {awaited}"
     return {"cniVersion": "1.1.0", "code": 11, "msg": "the agent does not answer; try again", "details": details}
@@ -137,7 +137,7 @@ SILENT = (
 
 
 def test_nobody_is_waited_for_much_longer_than_promised(launcher: Launcher, tmp_path: Path) -> None:
-    """All at once, because each takes the five seconds that it is about."""
+    """All at once, because each takes the seconds that it is about."""
 
     def timed(case: Callable[[Launcher, Path], None]) -> float:
         began = time.monotonic()
@@ -146,5 +146,5 @@ def test_nobody_is_waited_for_much_longer_than_promised(launcher: Launcher, tmp_
 
     with ThreadPoolExecutor(len(SILENT)) as pool:
         lasted = list(pool.map(timed, SILENT))
-    assert min(lasted) > PATIENCE - 0.1
-    assert max(lasted) < PATIENCE * 10, "less than the minute that an agent may ask for"
+    assert min(lasted) > GRACE - 0.1
+    assert max(lasted) < PATIENCE + 30, "less than the minute that an agent may ask for, and the grace"
