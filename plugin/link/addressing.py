@@ -25,6 +25,12 @@ log = logging.getLogger(__name__)
 DAD_SECONDS = 10.0
 DAD_POLL_SECONDS = 0.25
 
+CURES = {
+    rtnl.RTM_NEWADDR: 'correct the address in "ipam"',
+    rtnl.RTM_NEWROUTE: 'correct the route in "ipam": its "gw", or the "gateway", has to be in the subnet of an address',
+    rtnl.RTM_SETLINK: "look at the interface with ip -details link",
+}
+
 
 def bring_up(container: Netlink, link: Link) -> None:
     """Bring an interface without addresses up."""
@@ -89,7 +95,9 @@ def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Mes
                 'choose another "mac" or leave it out',
                 f"macvlan children of one master need different MAC addresses; interface index {link.index}",
             ) from refusal
-        raise AddressFailure(f"{label}: {refusal}", f"in the container, interface index {link.index}") from refusal
+        raise AddressFailure(
+            f"{label}: {refusal}; {CURES[message.type]}", f"in the container, interface index {link.index}"
+        ) from refusal
 
 
 def _route_label(route: Route, link: Link) -> str:

@@ -75,6 +75,7 @@ def test_a_thousand_routes(lan: Lan, runtime: Runtime) -> None:
     unreachable = {"dst": "10.99.0.0/16", "gw": "172.31.0.1"}
     refused = runtime.add(runtime.config(runtime.pool(SUBNET4, routes=[*many, unreachable])), container)
     assert (refused.code, "10.99.0.0/16 via 172.31.0.1" in refused.msg) == (105, True)
+    assert 'its "gw", or the "gateway", has to be in the subnet' in refused.msg
     assert (container.links(), runtime.held()) == (["lo"], [])
 
 
