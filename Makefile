@@ -10,7 +10,8 @@ SYSTEMD ?=
 PYTHON ?=
 # What `make test-python` asks Debian for, in this order: the newest that all packages of requirements-test.txt are built for.
 NEWEST_PYTHONS ?= 3.14 3.13
-WORKERS ?= auto
+# Test processes: for half of the time a test waits for something.
+WORKERS ?= $(shell expr 2 \* $$(nproc))
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
