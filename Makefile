@@ -180,7 +180,7 @@ bench: root setup-test ## Compare with the reference plugins, write docs/benchma
 .PHONY: install
 install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-local static" adds names, FORCE=1 takes them, SYSTEMD=1 runs the agent
 	@$(VENV_PYTHON) -I $(INSTALLER) --links "$(LINKS)" $(if $(filter-out 0,$(FORCE)),--force)
-	$(if $(filter-out 0,$(SYSTEMD)),deploy/units install "$(APP_DIR)" "$(DESTDIR)")
+	deploy/units $(if $(filter-out 0,$(SYSTEMD)),install,restart) "$(APP_DIR)" "$(DESTDIR)"
 
 .PHONY: uninstall
 uninstall: ## Remove what install put there; leases and settings stay

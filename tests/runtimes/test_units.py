@@ -83,13 +83,15 @@ def test_a_namespace_of_a_process_that_may_more(machine: Machine) -> None:
 
 
 def test_restarts_under_load_lose_no_call(machine: Machine) -> None:
-    """An install over an install restarts it."""
+    """An install over an install restarts it, with units and without; that of another directory does not."""
     load = Load(machine, CONFIG)
     with load.by(4):
         load.go_on()
-        for _ in range(3):
+        for action in ("install", "restart", "install"):
             before = process(machine)
-            machine.run(SCRIPT, "install", APP)
+            assert machine.run(SCRIPT, "restart", f"{APP}-of-others") == ""
+            assert process(machine) == before
+            machine.run(SCRIPT, action, APP)
             load.go_on()
             assert process(machine) not in {0, before}
     assert load.failures == []
