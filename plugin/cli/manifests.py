@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from conf.errors import CniError, DecodingFailure
-from plugin.survey.networks import Network, Unreadable, read_json
+from plugin.survey.networks import Unreadable, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from plugin.survey.networks import Network
 
 KIND = "NetworkAttachmentDefinition"
 
@@ -54,8 +57,9 @@ def _network(file: str, resource: Node) -> Network | Unreadable:
     except CniError as error:
         return Unreadable(file, error, first)
     # A literal block keeps its lines, and begins below its mark.
-    lines = {path: first + line if config.style == "|" else first for path, line in network.lines.items()}
-    return Network(file, network.values, lines, name)
+    found = network.positions
+    lines = {path: first + line if config.style == "|" else first for path, line in found.lines.items()}
+    return replace(network, positions=replace(found, lines=lines))
 
 
 def _child(node: Node | None, key: str) -> Node | None:

@@ -105,7 +105,9 @@ def _unknown(plugin: Plugin, *, is_main: bool) -> Iterator[Finding]:
 def _places(plugin: Plugin, where: str, key: str) -> list[Path]:
     """The places in the plugin's object where the key stands in an object of the kind ``where``."""
     start = len(plugin.path)
-    inside = [path[start:] for path in plugin.network.lines if path[:start] == plugin.path and path[-1:] == (key,)]
+    inside = [
+        path[start:] for path in plugin.network.positions.lines if path[:start] == plugin.path and path[-1:] == (key,)
+    ]
     return [path for path in inside if _kind(path[:-1]) == where.lower()] or [(*parsed(where), key)]
 
 

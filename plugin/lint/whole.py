@@ -25,6 +25,9 @@ def whole(network: Network | Unreadable) -> Iterator[Finding]:
         severity, code = (WARNING, None) if network.is_elsewhere else (ERROR, network.error.code)
         yield Finding(network.file, network.line, "", severity, code, text)
         return
+    for path in network.positions.doubled:
+        text = "it stands here once more, and only the last counts; remove all others"
+        yield at(network, path, WARNING, text)
     plugins = list(network.plugins())
     listed = network.values.get("plugins", plugins)
     if not isinstance(listed, list) or not listed or len(listed) != len(plugins):

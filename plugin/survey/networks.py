@@ -11,7 +11,7 @@ from conf.document import Document, decode_object, read_document
 from conf.errors import CniError, DecodingFailure, IoFailure
 from conf.keys import fold_keys
 from conf.versions import SUPPORTED
-from plugin.survey.positions import Path, lines_of, spelled
+from plugin.survey.positions import Path, Positions, positions_of, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Network:
 
     file: str
     values: dict[str, Any]
-    lines: dict[Path, int] = field(default_factory=dict)
+    positions: Positions = field(default_factory=Positions)
     name: str = ""
 
     def plugins(self) -> Iterator[Plugin]:
@@ -50,9 +50,10 @@ class Network:
 
     def line(self, path: Path) -> int:
         """The line of the value, or of the nearest one that holds it; 0 if lines are not known."""
-        while path and path not in self.lines:
+        lines = self.positions.lines
+        while path and path not in lines:
             path = path[:-1]
-        return self.lines.get(path, 0)
+        return lines.get(path, 0)
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def read_json(file: str, text: str, name: str = "") -> Network:
     """The network of a .conf or .conflist; raises DecodingFailure."""
     values = decode_object(text.encode())
     try:
-        return Network(file, values, lines_of(text), name)
+        return Network(file, values, positions_of(text), name)
     except RecursionError as error:
         raise DecodingFailure("it is nested too deeply", "") from error
 

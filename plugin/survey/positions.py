@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,18 +17,26 @@ Path = tuple[str | int, ...]
 TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 
 
-def lines_of(text: str) -> dict[Path, int]:
-    """The line, counted from 1, of every key and list entry of a text that is valid JSON."""
+@dataclass(frozen=True)
+class Positions:
+    """The line, counted from 1, of every key and list entry; ``doubled`` are keys that an object has once more."""
+
+    lines: dict[Path, int] = field(default_factory=dict)
+    doubled: list[Path] = field(default_factory=list)
+
+
+def positions_of(text: str) -> Positions:
+    """Where everything stands in a text that is valid JSON."""
     newlines = [found.start() for found in re.finditer("\n", text)]
     tokens = ((found[0], bisect(newlines, found.start()) + 1) for found in TOKEN.finditer(text))
-    lines: dict[Path, int] = {}
-    _walk((), *next(tokens), tokens, lines)
-    return lines
+    found = Positions()
+    _walk((), *next(tokens), tokens, found)
+    return found
 
 
-def _walk(path: Path, opening: str, line: int, tokens: Iterator[tuple[str, int]], lines: dict[Path, int]) -> None:
+def _walk(path: Path, opening: str, line: int, tokens: Iterator[tuple[str, int]], found: Positions) -> None:
     """Note the value that begins with this word, and all that is in it."""
-    lines.setdefault(path, line)
+    found.lines.setdefault(path, line)
     if opening not in "{[":
         return
     index = 0
@@ -37,13 +46,17 @@ def _walk(path: Path, opening: str, line: int, tokens: Iterator[tuple[str, int]]
         if word == ",":
             continue
         if opening == "[":
-            _walk((*path, index), word, at, tokens, lines)
+            _walk((*path, index), word, at, tokens, found)
             index += 1
         else:
             key = (*path, json.loads(word))
-            lines[key] = at
+            if key in found.lines:
+                found.doubled.append(key)
+                for former in [each for each in found.lines if each[: len(key)] == key]:
+                    del found.lines[former]
+            found.lines[key] = at
             next(tokens)  # the colon
-            _walk(key, *next(tokens), tokens, lines)
+            _walk(key, *next(tokens), tokens, found)
 
 
 def spelled(path: Path) -> str:

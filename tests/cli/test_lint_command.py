@@ -127,6 +127,17 @@ def test_all_that_is_wrong_in_one_list_is_found_with_its_line(tmp_path: Path) ->
     assert done.stdout.endswith("errors: 6, warnings: 2\n")
 
 
+def test_a_key_that_stands_twice_in_one_object(tmp_path: Path) -> None:
+    (tmp_path / "lan.conf").write_text(
+        json.dumps(GOOD)[:-1] + ',\n"master": "eth1",\n"ipam": {"type": "static", "addresses": [], "type": "static"}}'
+    )
+    found = answered(*OFF, tmp_path / "lan.conf")["findings"]
+    assert [(each["line"], each["key"], each["severity"]) for each in found] == [
+        (2, "master", "warning"), (3, "ipam", "warning"), (3, "ipam.type", "warning"),
+    ]  # fmt: skip
+    assert "only the last counts" in found[0]["message"]
+
+
 MANIFESTS = """\
 kind: Deployment
 ---
