@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BACKLOG = 1024
-LOCK_SECONDS = 5.0
+LOCK_SECONDS = 30.0
 
 
 class Listener:

@@ -10,7 +10,7 @@ from plugin.agent import wire
 from plugin.agent.client import HELLO_BYTES
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
-SECONDS = 5.0  # less than Kubernetes gives a probe
+SECONDS = 8.0  # less than Kubernetes gives a probe
 
 
 @dataclass(frozen=True)
