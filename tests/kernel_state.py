@@ -95,7 +95,7 @@ def broadcast_cutoff(where: Namespace, ifname: str = "net1") -> int:
     attribute = struct.pack("=HH", 4 + len(name), IFLA_IFNAME) + name
     body = bytes(16) + attribute + bytes(-len(attribute) % 4)
     with where.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.settimeout(5)
+        netlink.settimeout(60)
         netlink.send(struct.pack("=IHHII", 16 + len(body), RTM_GETLINK, NLM_F_REQUEST, 1, 0) + body)
         answer = netlink.recv(65536)
     data = _attributes(_attributes(_attributes(answer[32:])[IFLA_LINKINFO])[IFLA_INFO_DATA])

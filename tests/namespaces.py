@@ -23,7 +23,7 @@ Seen = TypeVar("Seen")
 RUN_NETNS = Path("/run/netns")
 PREFIX = "cmv-"
 CLONE_NEWNET = 0x40000000
-STAY_SECONDS = 5.0
+STAY_SECONDS = 60.0
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
