@@ -142,7 +142,7 @@ def test_delegate_that_does_not_end(runtime: Runtime, lan: Lan, tmp_path: Path) 
     hanging.write_text('#!/bin/sh\n[ "$CNI_COMMAND" = ADD ] && sleep 1000\nexit 0\n')
     hanging.chmod(0o755)
     with runtime.settings.open("a") as settings:
-        settings.write("delegate_timeout = 8\n")  # its DEL, which undoes the ADD, has to end in it
+        settings.write("delegate_timeout = 5\n")  # its DEL, which undoes the ADD, has to end in it
     with Agent(tmp_path / "agent.sock", "--workers", "1") as agent:
         runtime.way = Spoken(agent.socket)
         answer = runtime.add(runtime.config({"type": "hanging"}), container)
