@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 MAX_CLIENTS = 512
 REQUEST_SECONDS = 30.0
+DRAIN_SECONDS = 10.0  # far less than callers wait for the next agent's hello
 TICK_SECONDS = 0.5
 CHUNK = 1 << 18
 NOTHING_QUEUED = {errno.EAGAIN, errno.EINVAL}  # the latter from a socket that was shut down
@@ -149,7 +150,7 @@ class Server:
         """Take what is already in the socket's queue, and no more; see to it that these calls come in."""
         self._selector.unregister(self._listener.socket)
         self._listener.withdraw()
-        until = time.monotonic() + REQUEST_SECONDS
+        until = time.monotonic() + DRAIN_SECONDS
         queued = True
         while (queued or self._clients) and time.monotonic() < until:
             accepts = queued and len(self._clients) < MAX_CLIENTS

@@ -16,7 +16,7 @@ import pytest
 
 from tests.agent.held import detained
 from tests.agent.process import Agent, inside_python, until
-from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, Spoken, open_namespaces, version
+from tests.agent.protocol import HELLO, OWN_MOUNT, OWN_NET, VERSION, Conversation, Spoken, open_namespaces, version
 from tests.crash import remains
 from tests.runtime import DOOR
 
@@ -30,6 +30,7 @@ DUAL = {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/24"}], [{"sub
 QUEUED = 40
 UPGRADES = 4
 IDLE = 0.7  # seconds
+PATIENCE = 30  # seconds that a door waits for a hello (docs/agent-protocol.md)
 
 
 def test_sigterm_finishes_what_runs(runtime: Runtime, lan: Lan, patient: Agent) -> None:
@@ -86,6 +87,16 @@ def test_sigterm_serves_who_is_in_the_queue(patient: Agent) -> None:
             conversation.ask(VERSION)
             assert conversation.answer()[0] == 0
         patient.ended()
+
+
+def test_a_silent_client_does_not_hold_up_the_end(agent: Agent) -> None:
+    """Callers wait for the next agent meanwhile, and not for ever."""
+    with Conversation(agent.socket) as silent:
+        silent.receive(HELLO.size)
+        began = time.monotonic()
+        agent.process.send_signal(signal.SIGTERM)
+        agent.ended()
+    assert time.monotonic() - began < PATIENCE * 0.8, "callers who wait meanwhile are heard in time"
 
 
 def test_nobody_is_taken_who_would_not_be_served(patient: Agent, tmp_path: Path) -> None:
