@@ -28,7 +28,7 @@ DAD_POLL_SECONDS = 0.25
 CURES = {
     rtnl.RTM_NEWADDR: 'correct the address in "ipam"',
     rtnl.RTM_NEWROUTE: 'correct the route in "ipam": its "gw", or the "gateway", has to be in the subnet of an address',
-    rtnl.RTM_SETLINK: "look at the interface with ip -details link",
+    rtnl.RTM_SETLINK: "look at the master, and at the kernel's log",
 }
 
 
