@@ -19,7 +19,10 @@ VENV := .venv
 VENV_PYTHON := $(VENV)/bin/python
 # The checkout's door asks PATH for its python3: that has to be the one whose packages are in .venv.
 WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-PIP_INSTALL := $(VENV_PYTHON) -m pip install --quiet --no-input --root-user-action=ignore --require-hashes
+# $(call install_lock,FILE): a lock is complete, so there is nothing to resolve; pip before 23.3 would want hashes for
+# newer releases of what a requirement with an extra names. `pip check` holds the lock to being complete.
+install_lock = $(VENV_PYTHON) -m pip install --quiet --no-input --root-user-action=ignore --no-deps --require-hashes \
+	--requirement $(1) && $(VENV_PYTHON) -m pip check --quiet
 INSTALLER := deploy/install --app-dir "$(APP_DIR)" --cni-bin-dir "$(CNI_BIN_DIR)" \
 	$(if $(DESTDIR),--destdir "$(DESTDIR)")
 
@@ -81,7 +84,7 @@ $(VENV)/runtime.stamp: requirements.txt $(if $(filter True,$(FITS)),,another-pyt
 	echo "making $(VENV) with $$python ($$version)"
 	rm -rf $(VENV)
 	"$$python" -I -m venv $(VENV)
-	$(PIP_INSTALL) --requirement requirements.txt
+	$(call install_lock,requirements.txt)
 	touch $@
 
 .PHONY: network-tools
@@ -127,7 +130,7 @@ $(VENV)/promtool: $(VENV)/runtime.stamp
 
 $(VENV)/%.stamp: requirements-%.txt $(VENV)/runtime.stamp
 	@echo "installing the packages of $< into $(VENV)"
-	$(PIP_INSTALL) --requirement $<
+	$(call install_lock,$<)
 	touch $@
 
 .PHONY: docs
@@ -192,7 +195,7 @@ uninstall: ## Remove what install put there; leases and settings stay
 lock: ## Resolve requirements*.txt anew, newest versions with their hashes (needs uv)
 	@lock() {
 	    uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	        --no-emit-index-url --only-binary :all: --emit-build-options pyproject.toml "$$@"
+	        --no-strip-extras --no-emit-index-url --only-binary :all: --emit-build-options pyproject.toml "$$@"
 	}
 	lock --output-file requirements.txt
 	for group in test docs; do
