@@ -26,6 +26,8 @@ PARENT_KINDS = {"macvlan", "macvtap"}  # the kernel puts a child of these on the
 MAX_CANDIDATES = 12
 MAX_ALIAS = rtnl.MAX_IFALIAS
 TEMPORARY_PREFIX = "cmv"
+OWN_INDEXES = 1 << 30
+"""The upper half of all ifindexes, in which attachments have theirs; the kernel counts from 1."""
 
 
 def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
@@ -63,27 +65,55 @@ class Place:
     namespace: Namespace
 
 
-def create(place: Place, wanted: MacvlanAttributes, temporary: str, undo: ExitStack) -> Link:
-    """Make the child, down, inside the container, and have ``undo`` remove it.
+def create(place: Place, wanted: MacvlanAttributes, container_id: str, undo: ExitStack) -> Link:
+    """Make the container's child, down, inside it, and have ``undo`` remove it.
 
-    ``temporary`` is a name that no other call uses. Raises InterfaceExists, MasterUnusable or LinkFailure.
+    Raises InterfaceExists, MasterUnusable or LinkFailure.
     """
+    index = index_of(container_id, wanted.name)
     try:
-        place.outside.send(messages.create_macvlan(wanted, place.namespace.descriptor))
-        undo.callback(_remove, place.inside, wanted.name)
+        index = _make(place, wanted, index)
+        undo.callback(_remove, place.inside, wanted.name, index)
     except KernelRefusal as refusal:
         if refusal.errno != errno.EEXIST or place.inside.link(wanted.name) is not None:
             raise _refused(refusal, wanted) from refusal
-        _create_renamed(place, wanted, temporary, undo)
-    link = place.inside.link(wanted.name)
+        index = _make_renamed(place, wanted, temporary_name(container_id, wanted.name), index, undo)
+    link = place.inside.link(index=index) if index else place.inside.link(wanted.name)
     if link is None:
         raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {place.namespace.path}")
     return link
 
 
 def find(container: Netlink, container_id: str, ifname: str) -> Link | None:
-    """The container's interface, also if its making was interrupted before it had its name."""
-    return container.link(ifname) or container.link(temporary_name(container_id, ifname))
+    """The attachment's interface under whatever name, also if its making was interrupted before it had one.
+
+    By its name alone is found what another release or plugin made, or has an index that was taken.
+    """
+    own = find_by_index(container, container_id, ifname)
+    if own is not None:
+        return own
+    named = container.link(ifname) or container.link(temporary_name(container_id, ifname))
+    return named if named is None or not is_of_attachment(named) else None
+
+
+def find_by_index(container: Netlink, container_id: str, ifname: str) -> Link | None:
+    """The device that was made for the attachment; one of another kind only happens to have its index."""
+    link = container.link(index=index_of(container_id, ifname))
+    return link if link is not None and link.kind == KIND else None
+
+
+def is_of_attachment(link: Link) -> bool:
+    """Whether the device was made with the index of an attachment, this or another."""
+    return link.kind == KIND and link.index >= OWN_INDEXES
+
+
+def index_of(container_id: str, ifname: str) -> int:
+    """The ifindex that the attachment's interface is made with: no rename, swap or new alias takes it away.
+
+    Of two attachments in one container's namespace they differ but once in a billion.
+    """
+    digest = hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=4).digest()
+    return OWN_INDEXES | int.from_bytes(digest) % OWN_INDEXES
 
 
 def temporary_name(container_id: str, ifname: str) -> str:
@@ -105,24 +135,38 @@ def parent_of(master: Link) -> int:
     return master.parent if master.kind in PARENT_KINDS and master.parent else master.index
 
 
-def _create_renamed(place: Place, wanted: MacvlanAttributes, temporary: str, undo: ExitStack) -> None:
+def _make(place: Place, wanted: MacvlanAttributes, index: int) -> int:
+    """Have the kernel make the device, and return its index, or 0 where another device had that one."""
+    try:
+        place.outside.send(messages.create_macvlan(wanted, place.namespace.descriptor, index))
+    except KernelRefusal as refusal:
+        # EBUSY is what Linux before 5.16 answers
+        if refusal.errno not in {errno.EEXIST, errno.EBUSY} or place.inside.link(index=index) is None:
+            raise
+        place.outside.send(messages.create_macvlan(wanted, place.namespace.descriptor))
+        return 0
+    return index
+
+
+def _make_renamed(place: Place, wanted: MacvlanAttributes, temporary: str, index: int, undo: ExitStack) -> int:
     """Before Linux 5.16 a new name is also compared with those of the namespace that the request comes from."""
     left_by_killed = place.inside.link(temporary)
     if left_by_killed is not None:
         delete(place.inside, left_by_killed.index)
     try:
-        place.outside.send(messages.create_macvlan(replace(wanted, name=temporary), place.namespace.descriptor))
-        undo.callback(_remove, place.inside, temporary)
+        index = _make(place, replace(wanted, name=temporary), index)
+        undo.callback(_remove, place.inside, temporary, index)
         link = place.inside.link(temporary)
         if link is not None:
             place.inside.send(messages.rename_link(link.index, wanted.name))
-            undo.callback(_remove, place.inside, wanted.name)
+            undo.callback(_remove, place.inside, wanted.name, index)
     except KernelRefusal as refusal:
         raise _refused(refusal, wanted) from refusal
+    return index
 
 
-def _remove(container: Netlink, name: str) -> None:
-    link = container.link(name)
+def _remove(container: Netlink, name: str, index: int) -> None:
+    link = container.link(index=index) if index else container.link(name)
     if link is not None:
         delete(container, link.index)
 

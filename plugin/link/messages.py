@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
@@ -88,9 +88,17 @@ class MacvlanAttributes:
 _remembered = lru_cache(maxsize=128)
 
 
+def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None, index: int = 0) -> Message:
+    """A macvlan, down, made directly in the namespace of ``netns_fd`` (None: in the socket's own).
+
+    ``index`` is the ifindex that it gets there; 0 leaves the choice to the kernel.
+    """
+    made = _create_macvlan(wanted, netns_fd)
+    return replace(made, payload=rtnl.IFINFOMSG.pack(0, 0, index, 0, 0) + made.payload[rtnl.IFINFOMSG.size :])
+
+
 @_remembered
-def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
-    """A macvlan, down, made directly in the namespace of ``netns_fd`` (None: in the socket's own)."""
+def _create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
     data: list[tuple[str, Any]] = [("IFLA_MACVLAN_MODE", rtnl.MACVLAN_MODES[wanted.mode])]
     if not wanted.promisc:
         data.append(("IFLA_MACVLAN_FLAGS", rtnl.MACVLAN_FLAG_NOPROMISC))

@@ -48,8 +48,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         assignment = source.acquire(attachment, replace=True)
         undo.push(_releasing(source, attachment.owner))
         place = macvlan.Place(outside, inside, namespace)
-        temporary = macvlan.temporary_name(environment.container_id, environment.ifname)
-        link = macvlan.create(place, _wanted(request, master), temporary, undo)
+        link = macvlan.create(place, _wanted(request, master), environment.container_id, undo)
         assignment = source.complete(assignment)
         if request.ipam_type and not assignment.addresses:
             raise IpamPluginFailure(
@@ -82,14 +81,15 @@ def _releasing(source: Source, owner: Owner) -> Callable[[object, BaseException 
 def _clear_the_way(inside: Netlink, attachment: Attachment, node: Node) -> None:
     """Remove what an ADD of this attachment left that was killed; raise InterfaceExists for anything else."""
     owner = attachment.owner
-    existing = inside.link(owner.ifname)
+    existing = macvlan.find_by_index(inside, owner.container_id, owner.ifname) or inside.link(owner.ifname)
     if existing is None:
         return
     with node.store.transaction(owner.network) as tx:
         known = tx.attachment(owner)
     if not container.is_unfinished(existing, known):
+        renamed = f', as "{existing.name}"' if existing.name != owner.ifname else ""
         raise InterfaceExists(
-            f'interface "{owner.ifname}" exists in the container already: file exists; '
+            f'interface "{owner.ifname}" exists in the container already{renamed}: file exists; '
             "call DEL first, or choose another CNI_IFNAME",
             f"it is a {existing.kind or 'hardware'} device with index {existing.index} in {attachment.netns}",
         )

@@ -45,9 +45,10 @@ def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> Non
         closing(container.netlink_in(namespace)) as inside,
     ):
         index, stated = _own_interface(previous, environment.ifname, namespace, node)
-        link = inside.link(environment.ifname)
-        if link is None:
-            raise _differs(f"container Interface name in prevResult: {environment.ifname} not found", namespace)
+        link = macvlan.find(inside, environment.container_id, environment.ifname)
+        if link is None or link.name != environment.ifname:
+            found = f", it was renamed to {link.name}" if link else ""
+            raise _differs(f"container Interface name in prevResult: {environment.ifname} not found{found}", namespace)
         outside = inside if request.link.link_in_container else host
         _check_link(request, link, stated, outside, namespace)
         ips = [ip for ip in previous.ips if ip.interface == index]

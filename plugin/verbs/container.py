@@ -60,17 +60,24 @@ def alias_of(owner: Owner) -> str:
 
 
 def is_unfinished(link: Link, known: Attachment | None) -> bool:
-    """Whether the interface is what an ADD of ours left that died on its way."""
-    return known is not None and link.kind == macvlan.KIND and not link.alias
+    """Whether the interface is what an ADD of this attachment left that died on its way."""
+    return known is not None and link.kind == macvlan.KIND and not link.alias and not _is_anothers(link, known.owner)
+
+
+def _is_anothers(link: Link, owner: Owner) -> bool:
+    """Whether the interface was made for another attachment, and bears this one's name by a rename."""
+    return macvlan.is_of_attachment(link) and link.index != macvlan.index_of(owner.container_id, owner.ifname)
 
 
 def is_removable(link: Link, owner: Owner, known: Attachment | None, namespace: Namespace) -> bool:
     """Whether DEL or GC may take the interface for the one that ADD made.
 
-    A namespace that is not the recorded one was given the path of one that is gone: only our own mark counts there.
+    A namespace that is not the recorded one was given the path of one that is gone: only our own marks count there.
     """
     if link.kind != macvlan.KIND:
         return False
+    if macvlan.is_of_attachment(link):
+        return not _is_anothers(link, owner)
     if known is not None and known.netns_id != namespace.identity:
         return link.alias == alias_of(owner)
     return link.alias == alias_of(owner) or not link.alias.startswith(ALIAS_PREFIX)
