@@ -15,8 +15,8 @@ from conf.errors import AddressUnavailable, CheckFailure, TryAgain
 from ipam import pool
 from ipam.ranges import RangeSet
 from ipam.store.files import FilesStore
-from tests.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
-from tests.ipam.crashes import add
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
+from tests.unit.ipam.crashes import add
 
 REFERENCE = Path("/usr/lib/cni/host-local")
 ROOT = Path(__file__).parents[2]
@@ -128,7 +128,8 @@ def test_each_takes_up_where_the_other_stopped(files: FilesStore, tmp_path: Path
 
 
 def test_twenty_processes_of_both_kinds_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.ipam.crashes", "crowd", "files", str(tmp_path), "10", "1", "10.1.0.0/27"]
+    command = [sys.executable, "-m", "tests.unit.ipam.crashes", "crowd", "files"]
+    command += [str(tmp_path), "10", "1", "10.1.0.0/27"]
     ours = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     theirs = [reference("ADD", tmp_path, f"r{n}", "10.1.0.0/27", "fd00::/120") for n in range(10)]
     given = [ip["address"].partition("/")[0] for each in theirs for ip in answer(each)["ips"]]

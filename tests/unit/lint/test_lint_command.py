@@ -13,8 +13,7 @@ import pytest
 from conf.errors import DecodingFailure
 from plugin.survey.networks import read_json
 from tests.cli.command import answered, call
-from tests.lan import Lan
-from tests.runtime import REPOSITORY, Json, Runtime
+from tests.runtime import REPOSITORY, Json
 
 OFF = ("lint", "--no-node")
 GOOD: Json = {
@@ -296,27 +295,6 @@ def test_keys_in_any_case(tmp_path: Path) -> None:
         tmp_path, GOOD, shouted | {"name": "wlan", "IPAM": {"TYPE": "cni-macvlan-py", "SUBNET": "10.9.0.0/25"}}
     )
     assert "overlaps" in found["message"]
-
-
-@pytest.mark.kernel
-def test_what_this_node_lacks(lan: Lan, runtime: Runtime, tmp_path: Path) -> None:
-    file = tmp_path / "lan.conflist"
-    plugins: list[Json] = [
-        {"type": "macvlan", "master": "eth9", "ipam": {"type": "dhcp"}},
-        {"type": "macvlan", "master": "eth0", "mtu": 9000, "ipam": {"type": "static"}},
-        {"type": "tuning"},
-        {"type": "no-such"},
-    ]
-    file.write_text(json.dumps({"cniVersion": "1.0.0", "name": "lan", "plugins": plugins}))
-    inside = ("nsenter", f"--net={lan.node.path}")
-    found = answered("lint", "--cni-path", str(runtime.cni_path), file, prefix=inside, status=1)["findings"]
-    assert [(each["key"], each["code"]) for each in found] == [
-        ("plugins[0].ipam.type", 111),
-        ("plugins[0].master", 101),
-        ("plugins[1].mtu", 7),
-        ("plugins[3].type", None),
-    ]
-    assert "candidates are eth0" in found[1]["message"]
 
 
 def test_configurations_that_the_documentation_shows(tmp_path: Path) -> None:

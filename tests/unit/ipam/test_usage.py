@@ -13,7 +13,7 @@ from ipam.source import DatabasePool, DirectoryPool, Source
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
 from ipam.store.usage import Pool, UsageView
-from tests.ipam.builders import NETWORK, attachment, sets, span
+from tests.unit.ipam.builders import NETWORK, attachment, sets, span
 
 if TYPE_CHECKING:
     from pathlib import Path

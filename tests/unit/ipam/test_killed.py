@@ -10,8 +10,8 @@ import pytest
 from netaddr import IPAddress
 
 from conf.errors import PoolExhausted
-from tests.ipam.builders import NETWORK, addresses, owner
-from tests.ipam.crashes import RANGES, Store, add, crashes, delete
+from tests.unit.ipam.builders import NETWORK, addresses, owner
+from tests.unit.ipam.crashes import RANGES, Store, add, crashes, delete
 
 Opening = Callable[..., Store]
 KINDS = pytest.mark.parametrize("kind", ["sqlite", "files"])

@@ -12,8 +12,8 @@ import pytest
 from ipam import pool
 from ipam.store import schema, sqlite
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, attachment, owner, sets, span
-from tests.ipam.crashes import add, delete
+from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
+from tests.unit.ipam.crashes import add, delete
 
 WIDE = sets(span("10.2.0.0/16"), span("fd01::/64"))
 SMALL = sets(span("10.1.0.0/29"))

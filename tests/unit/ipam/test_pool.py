@@ -14,8 +14,8 @@ from ipam.ranges import RangeSet
 from ipam.store import leases
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
-from tests.ipam.crashes import Store
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
+from tests.unit.ipam.crashes import Store
 
 SMALL = sets(span("10.1.0.0/29"))
 DUAL = sets(span("10.1.0.0/29"), span("fd00::/64"))

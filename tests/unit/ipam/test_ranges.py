@@ -13,7 +13,7 @@ from conf.addresses import RangeConfig
 from conf.errors import InvalidNetworkConfig
 from ipam.ranges import canonical, merged, range_sets
 from tests.examples import SAME_EVERYWHERE
-from tests.ipam.builders import sets, span
+from tests.unit.ipam.builders import sets, span
 
 NET = IPAddress("10.1.0.0").value
 

@@ -1,4 +1,4 @@
-"""Processes that use a store and are killed in it: run as ``python -m tests.ipam.crashes MODE KIND PLACE ...``.
+"""Processes that use a store and are killed in it: run as ``python -m tests.unit.ipam.crashes MODE KIND PLACE ...``.
 
 A process of its own, since forking is for programs without threads, and a test runner is none.
 """
@@ -23,7 +23,7 @@ from ipam import pool
 from ipam.ranges import RangeSet, canonical
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, attachment, owner, sets, span
+from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 
 Store = SqliteStore | FilesStore
 
@@ -136,8 +136,8 @@ def crowd(kind: str, place: str, processes: str, each: str, subnet: str = "10.1.
 
 def crashes(*arguments: object) -> str:
     """Run this module with the arguments, and return what it printed."""
-    command = [sys.executable, "-m", "tests.ipam.crashes", *map(str, arguments)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "tests.unit.ipam.crashes", *map(str, arguments)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from ipam import pool
 from ipam.lease import Attachment
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
-from tests.ipam.crashes import RANGES
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
+from tests.unit.ipam.crashes import RANGES
 
 SMALL = sets(span("10.1.0.0/29"))
 

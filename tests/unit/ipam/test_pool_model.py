@@ -23,7 +23,7 @@ from ipam.store.files import FilesStore
 from ipam.store.schema import address_of
 from ipam.store.sqlite import SqliteStore
 from tests.examples import SAME_EVERYWHERE
-from tests.ipam.builders import NETWORK, attachment, owner, sets, span
+from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 
 CONFIGURATIONS = (
     sets(span("10.1.0.0/28")),

@@ -9,8 +9,8 @@ from ipam import pool
 from ipam.reclaim import is_current, reclaim
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, addresses, attachment, owner
-from tests.ipam.crashes import RANGES, add
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner
+from tests.unit.ipam.crashes import RANGES, add
 
 
 def test_the_leases_and_the_record_go(database: SqliteStore) -> None:

@@ -12,8 +12,8 @@ from ipam.store import schema
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView, files_held
-from tests.ipam.builders import NETWORK, addresses, attachment, owner
-from tests.ipam.crashes import add
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner
+from tests.unit.ipam.crashes import add
 
 
 def view(directory: Path) -> SqliteView:

@@ -1,10 +1,9 @@
-"""Broken databases and broken disks: an error that says where and what to do, and never a silent new beginning."""
+"""Broken databases: an error that says where and what to do, and never a silent new beginning."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +12,7 @@ import pytest
 from conf.errors import StoreFailure, StoreTooNew
 from ipam.store import schema
 from ipam.store.sqlite import SqliteStore
-from tests.ipam.builders import NETWORK, addresses, owner
-from tests.ipam.crashes import Store, add, crashes
-
-Opening = Callable[..., Store]
-KINDS = pytest.mark.parametrize("kind", ["sqlite", "files"])
+from tests.unit.ipam.crashes import add
 
 
 def overwrite(at: int, data: bytes) -> Callable[[Path], None]:
@@ -99,50 +94,3 @@ def test_a_newer_schema_is_left_alone(file: Path, opening: Callable[..., SqliteS
             add(opening("sqlite", file.parent), "c2")
         assert caught.value.code == 110
         assert str(file) in caught.value.msg
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> object:
-    """A disk of 1 MiB, mounted."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "cmv-disk", disk], check=True)
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(file: Path) -> None:
-    with file.open("wb", buffering=0) as ballast:
-        while True:
-            ballast.write(bytes(4096))
-
-
-@KINDS
-def test_a_full_disk_loses_nothing_and_is_named(kind: str, opening: Opening, small_disk: Path) -> None:
-    store = opening(kind, small_disk / "state")
-    add(store, "c1")
-    with pytest.raises(OSError, match="No space"):
-        fill(small_disk / "ballast")
-
-    def add_until_full() -> None:
-        for number in range(2, 12):
-            add(store, f"c{number}")
-
-    with pytest.raises(StoreFailure, match=str(small_disk)):
-        add_until_full()
-    (small_disk / "ballast").unlink()
-    with opening(kind, small_disk / "state").transaction(NETWORK) as tx:
-        assert tx.leases(owner("c1")) == addresses("10.1.0.2", "fd00::2")
-        assert all(len(tx.leases(each)) == 2 for each in tx.owners())
-    add(store, "c20")
-
-
-@KINDS
-def test_a_disk_that_became_read_only_is_named(kind: str, opening: Opening, small_disk: Path) -> None:
-    crashes("crowd", kind, small_disk / "state", 1, 1)
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(StoreFailure, match=str(small_disk)):
-        add(opening(kind, small_disk / "state"), "c2")
-    for place in ("state", "elsewhere"):
-        with pytest.raises(StoreFailure, match=str(small_disk)):
-            opening(kind, small_disk / place).probe(NETWORK)

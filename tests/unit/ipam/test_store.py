@@ -12,10 +12,10 @@ import pytest
 from conf.errors import StoreFailure, TryAgain
 from ipam import pool
 from ipam.lease import Owner
-from tests.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
-from tests.ipam.crashes import RANGES, Store, add, crashes, delete
+from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
+from tests.unit.ipam.crashes import RANGES, Store, add, crashes, delete
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Opening = Callable[..., Store]
 (SET,) = sets(span("10.1.0.0/29"))
 TWO, THREE, FOUR = addresses("10.1.0.2", "10.1.0.3", "10.1.0.4")
