@@ -18,6 +18,7 @@ CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json", "journal"),
     "agent": ("external", "auto"),
+    "status_exhausted": ("warning", "error"),
 }
 
 
@@ -28,7 +29,8 @@ class Settings:
     ``state_dir`` holds the lease database; ``log_file`` empty means stderr; ``agent`` "external": a service manager
     runs it, "auto": a call that finds none leaves one behind; ``metrics`` is where the agent can be asked for numbers
     (conf/endpoint.py), empty: nowhere; ``record_dir`` is where calls are recorded, empty: nowhere;
-    ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call.
+    ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call;
+    ``status_exhausted`` is what STATUS makes of a range without a free address: "warning" logs it, "error" fails.
     """
 
     state_dir: str = "/var/lib/cni/cni-macvlan-py"
@@ -39,6 +41,7 @@ class Settings:
     record_dir: str = ""
     delegate_timeout: float = 110.0  # below what callers of the agent wait
     metrics: str = ""
+    status_exhausted: str = "warning"
 
 
 def parse_settings(text: bytes, path: str) -> Settings:

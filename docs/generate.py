@@ -64,6 +64,8 @@ SETTINGS = {
     "starts one for those that follow",
     "record_dir": "directory in which the newest hundred calls are kept, each with environment, stdin and answer, for "
     "`cni-macvlan-py trace`; empty: none",
+    "status_exhausted": "what STATUS makes of a range in which every address is held: `warning`: success, and a line "
+    "in the log; `error`: [code 50](errors.md#50-unavailable), which takes a node out of Kubernetes",
     "delegate_timeout": "seconds that other IPAM plugins, which are executed, may take in one call; then they are "
     "killed; keep it below the agent's `--limit`",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from conf.errors import CniError, Unavailable
+from conf.errors import CniError, PoolExhausted, Unavailable
 from ipam import pool, static
 from ipam.lease import Assignment
 from ipam.reclaim import forget_invalid
@@ -51,7 +51,7 @@ class Source(Protocol):
         """Raise CheckFailure unless the owner still holds these addresses."""
 
     def status(self, network: str) -> None:
-        """Raise Unavailable where the next ``acquire`` would fail."""
+        """Raise Unavailable where the next ``acquire`` would fail, PoolExhausted where for want of addresses."""
 
     def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
         """Free what is held by none of these (container id, ifname); None: nothing is known to be invalid.
@@ -139,7 +139,7 @@ class DatabasePool(Layer2):
             pool.check(tx, owner, addresses)
 
     def status(self, network: str) -> None:
-        """Raise Unavailable for a database that cannot be used and for an exhausted range set."""
+        """Raise Unavailable for a database that cannot be used, PoolExhausted where none is free in a range set."""
         _require_store(self._store, network)
         with self._store.transaction(network) as tx:
             pool.void_earlier_boot(tx, tx)
@@ -197,7 +197,7 @@ class DirectoryPool(Layer2):
             pool.check(tx, owner, addresses)
 
     def status(self, network: str) -> None:
-        """Raise Unavailable for a directory that cannot be used and for an exhausted range set."""
+        """Raise Unavailable for a directory that cannot be used, PoolExhausted where none is free in a range set."""
         _require_store(self._store, network)
         _require_store(self._files, network)
         with self._store.transaction(network) as register:
@@ -235,7 +235,7 @@ def _require_store(store: SqliteStore | FilesStore, network: str) -> None:
 def _require_free(tx: Transaction, range_sets: Sequence[RangeSet]) -> None:
     for range_set in range_sets:
         if tx.next_free(range_set) is None:
-            raise Unavailable(
+            raise PoolExhausted(
                 f"no IP addresses available in range set: {range_set.key}; "
                 "widen the range, or let GC free what no container uses",
                 f"all {range_set.capacity} addresses are given",

@@ -57,7 +57,7 @@ class Pool:
 
     @property
     def free(self) -> int:
-        """How many addresses can be given before STATUS tells of an exhausted pool."""
+        """How many addresses can be given before the pool is exhausted."""
         return self.size - self.used
 
 

@@ -45,14 +45,18 @@ def leaked(patient: Patient) -> Iterator[Finding]:
 
 
 def pool_full(patient: Patient) -> Iterator[Finding]:
-    """How many addresses are left to give, when the next ADD has freed what an earlier boot left."""
+    """How many addresses are left to give, when the next ADD has freed what an earlier boot left.
+
+    An exhausted range is as bad as STATUS finds it: by default it fails only who comes anew.
+    """
     held = [each for each in patient.holdings if each.fate is not Fate.EARLIER_BOOT]
-    for network in patient.our_networks:
+    severity = ERROR if patient.settings.status_exhausted == "error" else WARNING
+    for network in patient.given_by_us:
         for range_set in network.range_sets:
             size, used = range_set.capacity, sum(each.used for each in usage(network, range_set, held))
             if used > NEARLY_FULL * size or used == size:
                 yield Finding(
-                    ERROR if used >= size else WARNING,
+                    severity if used >= size else WARNING,
                     f'network "{network.network}"',
                     f"{used} of {size} addresses of {range_set.key} are given",
                     f"widen the range in {network.file}, or free what no container uses: cni-macvlan-py gc",

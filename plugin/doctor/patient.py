@@ -104,6 +104,11 @@ class Patient:
         """Those that make macvlan interfaces by this plugin."""
         return [network for network in self.networks if network.is_main]
 
+    @property
+    def given_by_us(self) -> list[Understood]:
+        """Those whose addresses this plugin gives, also to interfaces of other plugins."""
+        return [each for each in self.networks if each.is_main or home_of(self.executable(each.plugin.ipam_type))]
+
     def is_ours(self, plugin: Plugin) -> bool:
         """Whether this plugin would be called for it."""
         return plugin.type == PROGRAM or home_of(self.executable(plugin.type)) != ""

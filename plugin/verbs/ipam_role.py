@@ -6,13 +6,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from conf.addresses import STATIC
-from conf.errors import InvalidNetworkConfig, StoreFailure, StoreTooNew, TryAgain, Unavailable
+from conf.errors import InvalidNetworkConfig
 from conf.request import read_valid_attachments
 from conf.result import Result, ResultIp, read_result
 from ipam.lease import Owner
 from ipam.resolve import built_in, source_for_release
 from plugin.result import render_result
 from plugin.verbs.gc import tell_leaks
+from plugin.verbs.status import require_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,11 +60,8 @@ def _stated(request: Request) -> list[IPAddress]:
 
 
 def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
-    """Raise Unavailable where no address could be given."""
-    try:
-        built_in(request, node.store).status(request.network)
-    except (StoreFailure, StoreTooNew, TryAgain) as error:
-        raise Unavailable(error.msg, error.details) from error
+    """Raise Unavailable where no address could be given, as STATUS of the main plugin does."""
+    require_addresses(built_in(request, node.store), request.network, node)
     deliver(b"")
 
 

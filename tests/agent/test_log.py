@@ -114,6 +114,18 @@ def test_quiet_by_default(runtime: Runtime, lan: Lan, way: str) -> None:
     assert runtime.log_file.read_text() == ""
 
 
+@WAYS
+def test_an_exhausted_range(runtime: Runtime, lan: Lan, way: str) -> None:
+    """STATUS succeeds, and tells whoever reads the log."""
+    config = runtime.config(POOL, cniVersion="1.1.0")
+    with logging(runtime, way):
+        runtime.add(config, lan.container()).expect()
+        runtime.status(config).expect()
+    (told,) = runtime.log_file.read_text().splitlines()
+    assert f" STATUS {lan.network}: WARNING: the next ADD will fail: no IP addresses available" in told
+    assert "10.9.0.7-10.9.0.7; widen the range" in told
+
+
 def test_no_line_has_an_earlier_calls_name(runtime: Runtime) -> None:
     """The one worker serves a call, and then one that it can only log."""
     runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nlog_level = "info"\n')

@@ -226,6 +226,19 @@ def nearly_exhausted(room: Sickroom) -> None:
         room.runtime.add(config, room.lan.container(), plugin=DOOR.name).expect()
 
 
+def exhausted_and_strict(room: Sickroom) -> None:
+    nearly_exhausted(room)
+    with room.places["settings"].open("a") as file:
+        file.write('status_exhausted = "error"\n')
+
+
+def exhausted_for_others(room: Sickroom) -> None:
+    """A bridge that has its addresses from our host-local."""
+    nearly_exhausted(room)
+    bridge = {"type": "bridge", "ipam": {**ranges(rangeStart="10.9.0.10", rangeEnd="10.9.0.11"), "type": DOOR.name}}
+    room.write("50-lan.conflist", plugins=[bridge])
+
+
 def foreign_leases(room: Sickroom) -> None:
     directory = room.places["data-dir"] / "docker-lan"
     directory.mkdir()
@@ -347,7 +360,15 @@ FAULTS = {
         earlier_boot, "leases-earlier-boot", "1 attachments", "the next ADD", severity="notice"
     ),
     "container killed": Fault(killed_container, "leases-leaked", "10.9.0.10", "gc, or DEL", severity="warning"),
-    "pool exhausted": Fault(nearly_exhausted, "leases-pool-full", "2 of 2 addresses", "widen the range"),
+    "pool exhausted": Fault(
+        nearly_exhausted, "leases-pool-full", "2 of 2 addresses", "widen the range", severity="warning"
+    ),
+    "pool exhausted where STATUS minds": Fault(
+        exhausted_and_strict, "leases-pool-full", "2 of 2 addresses", "widen the range"
+    ),
+    "pool of another plugin exhausted": Fault(
+        exhausted_for_others, "leases-pool-full", "2 of 2 addresses", "widen the range", severity="warning"
+    ),
     "interface without record": Fault(
         lost_record, "links-unrecorded", "10.9.0.10/24", "link delete net1", severity="warning"
     ),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.namespaces import Namespace
-    from tests.runtime import Json, Runtime
+    from tests.runtime import Answer, Json, Runtime
 
 NOTHING = ("", 0)
 KEY = "cni.dev/valid-attachments"
@@ -69,16 +69,29 @@ def test_status_without_a_default_route(lan: Lan, runtime: Runtime) -> None:
     assert runtime.status(network(runtime) | {"master": ""}).code == 50
 
 
+@pytest.mark.parametrize("role", ["main", "ipam"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_status_of_an_exhausted_pool(lan: Lan, runtime: Runtime, kind: str) -> None:
+def test_status_of_an_exhausted_pool(lan: Lan, runtime: Runtime, kind: str, role: str) -> None:
+    """Nothing is wrong with those who hold the addresses: the node fails for it only where its settings say so."""
     config = network(runtime, kind, rangeStart="10.9.0.20", rangeEnd="10.9.0.20")
-    container = lan.container()
+    (runtime.cni_path / "cni-macvlan-py").unlink(missing_ok=True)
+    (runtime.cni_path / "cni-macvlan-py").symlink_to(runtime.entry)
+
+    def status() -> Answer:
+        if role == "main":
+            return runtime.status(config)
+        return runtime.call("STATUS", json.dumps(config | {"type": "bridge"}), plugin=kind)
+
+    container, settings = lan.container(), runtime.settings.read_text()
     runtime.add(config, container).expect()
-    answer = runtime.status(config)
-    assert answer.code == 50
-    assert "10.9.0.20" in answer.msg
+    answer = status()
+    assert (answer.stdout, answer.status) == NOTHING
+    runtime.settings.write_text(settings + 'status_exhausted = "error"\n')
+    refused = status()
+    assert refused.code == 50
+    assert "10.9.0.20" in refused.msg
     runtime.delete(config, container).expect()
-    runtime.status(config).expect()
+    status().expect()
 
 
 def test_status_passes_the_ipam_plugins_answer_on(runtime: Runtime) -> None:
