@@ -29,10 +29,15 @@
 #define DOOR "/opt/cni-macvlan-py/current/cni-macvlan-py"
 #endif
 
+#ifndef VERSION
+#error "VERSION is that of pyproject.toml: build by make"
+#endif
+
 #define SOCKET "/run/cni-macvlan-py/agent.sock"
 #define ABOUT                                                                                                          \
-    "CNI macvlan plugin cni-macvlan-py\n"                                                                              \
-    "CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"
+    "CNI macvlan plugin v" VERSION "\n"                                                                                \
+    "CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"                              \
+    "cni-macvlan-py --help lists the commands for people\n"
 
 #define MAGIC UINT32_C(0x434D5631) /* "CMV1" */
 #define PROTOCOL UINT32_C(1)

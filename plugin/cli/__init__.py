@@ -6,9 +6,8 @@ import os
 import sys
 
 from conf.versions import SUPPORTED
-from plugin.survey.release import PROGRAM
+from plugin.survey.release import HOME, PROGRAM, version_of
 
-ABOUT = f"CNI macvlan plugin {PROGRAM}\nCNI protocol versions supported: {', '.join(SUPPORTED)}\n"
 COMPLETE = "_CNI_MACVLAN_PY_COMPLETE"
 """The variable by which a shell asks what could be typed next; see the command ``completion``."""
 
@@ -18,8 +17,7 @@ def run(arguments: list[str]) -> int:
     _open_what_is_closed()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a file of the interpreter's own
     if not arguments and COMPLETE not in os.environ:
-        sys.stderr.write(ABOUT)
-        return 0
+        return _say_what_we_are()
     try:
         try:
             status = _serve(arguments)
@@ -32,6 +30,24 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"{' '.join([PROGRAM, *arguments[:1]])}: {error}\n")
         return 1
     return status
+
+
+def _say_what_we_are() -> int:
+    """Say what the reference plugins say to who calls them without a word, in the launcher's very words.
+
+    Nomad executes every plugin so, and takes the first semantic version for the plugin's.
+    """
+    try:
+        version = version_of(HOME)
+    except OSError as error:
+        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        return 1
+    sys.stderr.write(
+        f"CNI macvlan plugin v{version}\n"
+        f"CNI protocol versions supported: {', '.join(SUPPORTED)}\n"
+        f"{PROGRAM} --help lists the commands for people\n"
+    )
+    return 0
 
 
 def _open_what_is_closed() -> None:

@@ -37,6 +37,7 @@ EPILOG: Final = (
     "signal's number: it ended the command. With --json, stdout is one JSON document, whose keys stay as they are."
 )
 INTERRUPTED: Final = 130
+HELP: Final = "--help"
 
 
 class Commands(click.Group):
@@ -55,17 +56,35 @@ class Commands(click.Group):
         return name, command, rest
 
 
+def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's
+    if wanted:
+        command: click.Command = import_module("plugin.cli.version").command
+        context.exit(command.main([], standalone_mode=False))
+
+
 ALL: Final = Commands(
     commands={name: click.Command(name, short_help=meaning) for name, meaning in COMMANDS.items()},
     help="A CNI plugin for macvlan interfaces. Container runtimes call it with CNI_COMMAND in the environment; people "
     "call it with one of these commands.",
     epilog=EPILOG,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", HELP]},
+    params=[
+        click.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="As the command version.",
+        )
+    ],
 )
 
 
 def serve(arguments: Sequence[str]) -> int:
     """Run the command that the arguments name and return its exit status; its failures become one line."""
+    if arguments[:1] == ["help"]:  # as other programs with commands have it
+        arguments = [*arguments[1:], HELP]
     try:
         status: int = ALL.main(arguments, PROGRAM, COMPLETE, standalone_mode=False)
     except click.UsageError as error:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from conf.versions import SUPPORTED
-from plugin.cli import ABOUT, COMPLETE
+from plugin.cli import COMPLETE
 from plugin.cli.commands import COMMANDS
 from tests.cli.command import answered, call
 from tests.runtime import DOOR
@@ -39,6 +39,10 @@ def imported(*words: str) -> set[str]:
         (["--help"], 0, "128 and a signal's number"),
         (["-h"], 0, "demo attach two containers"),
         (["version", "--help"], 0, "what it runs on"),
+        (["--version"], 0, "CNI protocol versions supported: 0.1.0, "),
+        (["-V"], 0, "CNI protocol versions supported: 0.1.0, "),
+        (["help"], 0, "demo attach two containers"),
+        (["help", "leases", "release"], 0, "Release addresses by hand"),
         (["dance"], 2, "No such command 'dance'"),
         (["dem"], 2, "Did you mean 'demo'?"),
         (["demo", "--quietly"], 2, "No such option '--quietly'"),
@@ -77,7 +81,19 @@ def test_without_any_open_descriptor() -> None:
 
 def test_without_words_it_says_what_it_is() -> None:
     done = call()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", ABOUT)
+    version = answered("version")["version"]
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines()[:2] == [
+        f"CNI macvlan plugin v{version}",
+        f"CNI protocol versions supported: {', '.join(SUPPORTED)}",
+    ]
+
+
+def test_the_first_semantic_version_that_it_says_is_its_own() -> None:
+    """By the grammar of semver.org, with the v that Go's programs write before it."""
+    semantic = re.compile(r"v?((0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?)")
+    said = [match[1] for word in call().stderr.split() if (match := semantic.fullmatch(word))]
+    assert said[0] == answered("version")["version"]
 
 
 def test_version_for_programs() -> None:
