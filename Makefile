@@ -16,6 +16,10 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 VENV := .venv
+# The releases of the reference plugins to compare with (tests/reference.py), and the suites of Debian that have each.
+REFERENCES := $(addprefix .venv/reference/,1.1.1 1.9.1)
+.venv/reference/1.1.1: SUITES := bookworm
+.venv/reference/1.9.1: SUITES := testing sid
 VENV_PYTHON := $(VENV)/bin/python
 # The checkout's door asks PATH for its python3: that has to be the one whose packages are in .venv.
 WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -94,7 +98,7 @@ network-tools:
 	fi
 
 .PHONY: setup-test
-setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/promtool ## Install what the tests need as well: packages, the reference plugins
+setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/promtool $(REFERENCES) ## Install what the tests need as well: packages, the reference plugins
 	@if [ ! -x /usr/lib/cni/macvlan ]; then
 	    $(call apt_install,containernetworking-plugins)
 	fi
@@ -111,9 +115,24 @@ setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/pr
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
 	fi
-	if ! command -v mmdebstrap >/dev/null || [ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
-	    $(call apt_install,mmdebstrap debian-archive-keyring)
+	if ! command -v mmdebstrap >/dev/null; then
+	    $(call apt_install,mmdebstrap)
 	fi
+
+.PHONY: archive-keys
+archive-keys:
+	@if [ ! -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+	    $(call apt_install,debian-archive-keyring)
+	fi
+
+# Each in a directory of its own, whatever release this machine has installed.
+$(REFERENCES): $(VENV)/runtime.stamp | archive-keys
+	@echo "fetching the reference plugins $(@F)"
+	rm -rf $@ $@.begun
+	mkdir -p $@.begun
+	.ci/fetch-package --alone $@.begun "$(SUITES)" 'containernetworking-plugins=$(@F)*' >$@.begun/version
+	mv $@.begun $@
+	touch $@
 
 # Out of its package and not with it: that would start a Prometheus on this machine.
 $(VENV)/promtool: $(VENV)/runtime.stamp
