@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CLONE_NEWNET, CLONE_NEWNS, CLONE_FS = 0x40000000, 0x00020000, 0x00000200  # linux/sched.h
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
+GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
+"""What the kernel answers where no namespace is, or the process that lived in it is no more."""
 LOCK_SECONDS = 60.0
 LOCK_POLL_SECONDS = 0.02
 
@@ -73,20 +75,44 @@ class Namespace:
 def open_namespace(path: str) -> Namespace:
     """Open the namespace at a path such as /run/netns/x or /proc/1/ns/net.
 
-    Raises UnknownContainer where nothing is there, InvalidNamespace where something else is.
+    Raises UnknownContainer where nothing is there, InvalidNamespace where something else is: by the kernel's word, so
+    that both prove that the container is gone. Raises TryAgain where it cannot be known.
     """
     try:
+        # A first look has no effect on a device or FIFO that bears the name.
+        looked = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            is_namespace = os.fstat(looked).st_dev == _namespace_device()
+        finally:
+            os.close(looked)
+        if not is_namespace:
+            raise _no_namespace(path, "it is no namespace file")
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}:
+        if error.errno in GONE:
             raise UnknownContainer(
                 f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name the container's namespace",
                 "the container is gone, or was never made",
             ) from error
-        raise InvalidNamespace(
-            f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name a network namespace", ""
+        raise TryAgain(
+            f"failed to open netns {path!r}: {error.strerror}; let root open it, with CAP_SYS_PTRACE below /proc, "
+            "and with descriptors and memory to spare, and call again",
+            "whether the container is gone is not known: nothing was removed or released",
         ) from error
     return adopt_namespace(path, descriptor)
+
+
+@cache
+def _namespace_device() -> int:
+    """The st_dev of every namespace file: the kernel has one nsfs."""
+    return os.stat(OWN).st_dev
+
+
+def _no_namespace(path: str, reason: str) -> InvalidNamespace:
+    return InvalidNamespace(
+        f"failed to open netns {path!r}: {reason}; CNI_NETNS has to name a network namespace",
+        "as in /run/netns/NAME or /proc/PID/ns/net",
+    )
 
 
 def adopt_namespace(path: str, descriptor: int) -> Namespace:
@@ -98,10 +124,7 @@ def adopt_namespace(path: str, descriptor: int) -> Namespace:
     except OSError:
         reason = "it is no namespace file"
     os.close(descriptor)
-    raise InvalidNamespace(
-        f"failed to open netns {path!r}: {reason}; CNI_NETNS has to name a network namespace",
-        "as in /run/netns/NAME or /proc/PID/ns/net",
-    )
+    raise _no_namespace(path, reason)
 
 
 def own_identity() -> str:

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from conf.errors import InvalidNamespace, UnknownContainer
+from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
 from ipam.store.view import files_held
 from plugin.link.netns import open_namespace
 from plugin.node import boot_id
@@ -104,9 +104,10 @@ def _fate(attachment: Attachment, homes: Callable[[], dict[str, str]]) -> Fate:
             # As IPAM plugin of another we were told the path alone.
             if attachment.netns_id in {"", namespace.identity}:
                 return Fate.LIVE
-    except (UnknownContainer, InvalidNamespace) as error:
-        if isinstance(error.__cause__, PermissionError):
-            return Fate.UNKNOWN
+    except TryAgain:
+        return Fate.UNKNOWN
+    except (UnknownContainer, InvalidNamespace):
+        pass
     # Without its path a namespace lives on by another name, or as long as a process does in it.
     path = homes().get(attachment.netns_id)
     return Fate.LIVE if path and _is_in(path, attachment) else Fate.GONE
@@ -119,7 +120,7 @@ def _is_in(path: str, attachment: Attachment) -> bool:
 
     owner = attachment.owner
     with (
-        suppress(UnknownContainer, InvalidNamespace),
+        suppress(UnknownContainer, InvalidNamespace, TryAgain),
         closing(open_namespace(path)) as namespace,
         container.netlink_in(namespace) as inside,
     ):

@@ -1,0 +1,102 @@
+"""A namespace that cannot be opened is not gone: DEL and GC keep the link and its lease, and say so."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lan import SUBNET4
+from tests.runtime import DOOR
+
+if TYPE_CHECKING:
+    from tests.lan import Lan
+    from tests.namespaces import Namespace
+    from tests.runtime import Json, Runtime
+
+SECONDS = 120
+UNPRIVILEGED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+def call_limited(
+    runtime: Runtime, command: str, config: Json, container: Namespace, netns: str, *limits: str
+) -> subprocess.CompletedProcess[str]:
+    """A call in a process of its own, below whatever limits its resources or rights."""
+    variables = {
+        "CNI_COMMAND": command,
+        "CNI_CONTAINERID": container.name,
+        "CNI_NETNS": netns,
+        "CNI_IFNAME": "net1",
+        "CNI_PATH": str(runtime.cni_path),
+        "CNI_MACVLAN_SETTINGS": str(runtime.settings),
+        "CNI_MACVLAN_AGENT_SOCKET": "",
+    }
+    words = ("nsenter", f"--net={runtime.lan.node.path}", *limits, str(DOOR))
+    return subprocess.run(
+        words, input=json.dumps(config), capture_output=True, text=True, timeout=SECONDS, check=False,
+        env=dict(os.environ) | variables,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("descriptors", range(4, 17))
+def test_too_few_descriptors_free_no_address_in_use(lan: Lan, runtime: Runtime, descriptors: int) -> None:
+    config = runtime.config(runtime.pool(SUBNET4))
+    container = lan.container()
+    runtime.add(config, container).expect()
+    limit = ("prlimit", f"--nofile={descriptors}:{descriptors}")
+    done = call_limited(runtime, "DEL", config, container, str(container.path), *limit)
+    is_there = "net1" in container.links()
+    assert bool(runtime.held()) == is_there, done
+    assert (done.returncode == 0) == (not is_there), done
+    runtime.delete(config, container).expect()
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+@pytest.mark.parametrize("verb", ["DEL", "GC"])
+def test_a_namespace_that_may_not_be_opened_keeps_link_and_lease(lan: Lan, runtime: Runtime, verb: str) -> None:
+    """Root without CAP_SYS_PTRACE may not open the namespace of another user's process."""
+    config = runtime.config(runtime.pool(SUBNET4), cniVersion="1.1.0")
+    container = lan.container()
+    tenant = subprocess.Popen(
+        ["nsenter", f"--net={container.path}", *UNPRIVILEGED, "sh", "-c", "echo in; exec sleep 600"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert tenant.stdout is not None
+    with tenant, tenant.stdout:
+        try:
+            tenant.stdout.readline()
+            netns = f"/proc/{tenant.pid}/ns/net"
+            runtime.add(config, container, netns=netns).expect()
+            held = runtime.held()
+            asked = config if verb == "DEL" else {**config, "cni.dev/valid-attachments": []}
+            without = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+            done = call_limited(runtime, verb, asked, container, netns, *without)
+            assert json.loads(done.stdout)["code"] == 11
+            assert "Permission denied" in done.stdout
+            assert ("net1" in container.links(), runtime.held()) == (True, held)
+            runtime.delete(config, container, netns=netns).expect()
+            assert (container.links(), runtime.held()) == (["lo"], [])
+        finally:
+            tenant.kill()
+
+
+@pytest.mark.parametrize("what", ["a FIFO", "a directory", "a file", "another kind of namespace"])
+def test_what_is_no_namespace_proves_the_container_gone(lan: Lan, runtime: Runtime, what: str) -> None:
+    config = runtime.config(runtime.pool(SUBNET4))
+    container = lan.container()
+    runtime.add(config, container).expect()
+    container.batch("link del net1")
+    path = runtime.directory / "netns"
+    if what == "a FIFO":
+        os.mkfifo(path)
+    elif what == "a directory":
+        path.mkdir()
+    elif what == "a file":
+        path.touch()
+    else:
+        path.symlink_to("/proc/self/ns/mnt")
+    runtime.delete(config, container, netns=str(path)).expect()
+    assert runtime.held() == []
