@@ -26,7 +26,8 @@ WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # $(call install_lock,FILE): a lock is complete, so there is nothing to resolve; pip before 23.3 would want hashes for
 # newer releases of what a requirement with an extra names. `pip check` holds the lock to being complete.
 install_lock = $(VENV_PYTHON) -m pip install --quiet --no-input --root-user-action=ignore --no-deps --require-hashes \
-	--requirement $(1) && $(VENV_PYTHON) -m pip check --quiet
+	--requirement $(1) && { broken=$$($(VENV_PYTHON) -m pip check) || { \
+	echo "make: $(1) is not complete, make lock makes it anew: $$broken" >&2; exit 1; }; }
 INSTALLER := deploy/install --app-dir "$(APP_DIR)" --cni-bin-dir "$(CNI_BIN_DIR)" \
 	$(if $(DESTDIR),--destdir "$(DESTDIR)")
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from plugin.doctor.patient import Patient
 
-PINNED = re.compile(r"^([\w.-]+)==([^ ]+) \\?$", re.MULTILINE)
+PINNED = re.compile(r"^([\w.-]+)(?:\[[^]]+\])?==([^ ]+) \\?$", re.MULTILINE)
 """A line of requirements.txt that holds for every system."""
 NAMES = (PROGRAM, *ROLES)
 REFUSED = {"cniVersion": "1.1.0", "name": "doctor", "type": PROGRAM, "mode": "doctor"}
