@@ -49,8 +49,9 @@ enum {
     ANSWER_HEAD = 3 * NUMBER, /* magic, exit status, bytes that follow */
     HELLO_PATIENCE = 30000,   /* ms: as long as an agent may take to start, where everything else starts as well */
     PATIENCE = 5000,          /* ms for a reader of stdout, and for an agent beyond its own time limit */
-    STDIN_PATIENCE = 1000,    /* ms for the beginning of a stdin that is not needed */
-    STDIN_MAX = 16 << 20,     /* bytes */
+    STDIN_BEGINS = 1000,      /* ms for the beginning of a stdin that is not needed */
+    STDIN_ENDS = 30000,       /* ms for the end of any: as plugin/stdin.py has it */
+    STDIN_MAX = 4 << 20,      /* bytes: as above */
     ANSWER_MAX = 64 << 20,    /* bytes: a result handed through comes back indented, and so larger */
     HEAD_MAX = 1 << 20,       /* bytes of a request between its length and its stdin */
     DETAILS = 1024,           /* bytes of an error's details */
@@ -66,8 +67,9 @@ _Static_assert(2 * NUMBER + HEAD_MAX + STDIN_MAX + 1 <= ANSWER_MAX, "a request a
 /* A connection to the agent; its socket is never waited for without regard to `deadline`. */
 struct conversation {
     int socket;
-    int64_t deadline; /* ms, as of now() */
-    int64_t patience; /* ms that led to `deadline` */
+    int64_t deadline;   /* ms, as of now() */
+    int64_t patience;   /* ms that led to `deadline` */
+    int64_t stdin_ends; /* ms, as of now(): when stdin has to have ended */
     unsigned char hello[HELLO];
     size_t hello_size;
 };
@@ -153,6 +155,20 @@ static _Noreturn void fail(int code, const char *msg, const char *details)
     size = append(size, "\n}");
     write_stdout(buffer, size);
     _exit(1);
+}
+
+static _Noreturn void refuse_stdin(const char *reason)
+{
+    char msg[DETAILS];
+    snprintf(msg, sizeof msg, "error reading from stdin: %s", reason);
+    fail(IO_FAILURE, msg, "the runtime has to write the network configuration");
+}
+
+static _Noreturn void refuse_stdin_for(int error)
+{
+    char reason[DETAILS];
+    snprintf(reason, sizeof reason, "[Errno %d] %s", error, strerror(error));
+    refuse_stdin(reason);
 }
 
 static _Noreturn void went_away(const char *details)
@@ -243,18 +259,18 @@ static void take_hello(struct conversation *talk)
 
 static _Noreturn void give_up(const struct conversation *talk, int awaited)
 {
+    if (awaited == STDIN_FILENO)
+        refuse_stdin("no end of it in 30 s");
     char details[DETAILS];
     snprintf(details, sizeof details, "waited %lld ms for %s", (long long)talk->patience,
-             !greeted(talk) ? "its greeting" : awaited == STDIN_FILENO ? "the end of stdin" : "its answer");
-    if (greeted(talk) && awaited == STDIN_FILENO)
-        fail(IO_FAILURE, "error reading from stdin: no end of it in time", details);
+             greeted(talk) ? "its answer" : "its greeting");
     fail(TRY_AGAIN, "the agent does not answer; try again", details);
 }
 
 /* Wait once, for `descriptor` (-1: none) and for the hello while that is outstanding; whether the former is ready. */
 static bool ready(struct conversation *talk, int descriptor, short events)
 {
-    int64_t left = talk->deadline - now();
+    int64_t left = (descriptor == STDIN_FILENO ? talk->stdin_ends : talk->deadline) - now();
     if (left <= 0)
         give_up(talk, descriptor);
     struct pollfd polled[] = {
@@ -367,7 +383,7 @@ static void put_environment(size_t *at)
 
 static size_t read_stdin(struct conversation *talk, unsigned char *to)
 {
-    const char *cure = "the runtime has to write the network configuration";
+    talk->stdin_ends = now() + STDIN_ENDS;
     for (size_t size = 0;;) {
         wait_for(talk, STDIN_FILENO, POLLIN);
         /* One byte more than there may be tells that there is more. */
@@ -376,13 +392,10 @@ static size_t read_stdin(struct conversation *talk, unsigned char *to)
             return size;
         if (got > 0)
             size += (size_t)got;
-        else if (!passing(errno)) {
-            char msg[DETAILS];
-            snprintf(msg, sizeof msg, "error reading from stdin: [Errno %d] %s", errno, strerror(errno));
-            fail(IO_FAILURE, msg, cure);
-        }
+        else if (!passing(errno))
+            refuse_stdin_for(errno);
         if (size > STDIN_MAX)
-            fail(IO_FAILURE, "error reading from stdin: more than 16777216 bytes", cure);
+            refuse_stdin("more than 4194304 bytes");
     }
 }
 
@@ -489,11 +502,19 @@ static void occupy_standard_descriptors(void)
             open("/", O_RDONLY | O_DIRECTORY);
 }
 
+/* Python does not start with a directory for its stdin, and so could not say what is wrong. */
+static void refuse_directory(void)
+{
+    struct stat stdin_is;
+    if (fstat(STDIN_FILENO, &stdin_is) == 0 && S_ISDIR(stdin_is.st_mode))
+        refuse_stdin_for(EISDIR);
+}
+
 /* A stdin that nothing comes from is taken for empty: people ask for VERSION at a terminal and write nothing. */
 static void do_without_stdin(void)
 {
     struct pollfd polled = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (poll(&polled, 1, STDIN_PATIENCE) == 0) {
+    if (poll(&polled, 1, STDIN_BEGINS) == 0) {
         int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
         dup2(nothing, STDIN_FILENO);
         close(nothing);
@@ -506,6 +527,7 @@ int main(int argc, char **argv)
     const char *verb = getenv("CNI_COMMAND");
     if (!verb || !*verb)
         return serve_person(argc, argv);
+    refuse_directory();
     if (strcmp(verb, "VERSION") == 0)
         do_without_stdin();
 

@@ -4,9 +4,9 @@ import posix
 import sys
 
 from plugin.agent import client
+from plugin.stdin import Stdin
 
 CALLED_AS = b"CNI_MACVLAN_CALLED_AS"
-STDIN_MILLISECONDS = 1000
 
 
 def main() -> int:
@@ -20,14 +20,13 @@ def main() -> int:
 
 def _serve_call() -> int:
     answer = _reserve_stdout()
-    if posix.environ[b"CNI_COMMAND"] == b"VERSION":
-        _do_without_stdin()
+    stdin = Stdin(optional=posix.environ[b"CNI_COMMAND"] == b"VERSION")
     # The launcher hands it over, because a script loses argv[0]. It is this call's alone: another plugin that we
     # execute, which may be ourselves by another name, must not see it.
     executable = posix.environ.pop(CALLED_AS, b"") or sys.argv[0].encode("utf-8", "surrogateescape")
     posix.unsetenv(CALLED_AS)
     try:
-        status = client.ask(posix.environ, executable, answer)
+        status = client.ask(posix.environ, executable, stdin, answer)
     except client.AgentFailure as failure:
         return _refuse(str(failure), answer)
     if status is not None:
@@ -36,19 +35,7 @@ def _serve_call() -> int:
 
     from plugin.main import serve  # noqa: PLC0415 - as above
 
-    return serve(os.fsdecode(executable), answer)
-
-
-def _do_without_stdin() -> None:
-    """Take a stdin that nothing comes from for empty: people ask for VERSION at a terminal and write nothing."""
-    from select import POLLIN, poll  # noqa: PLC0415 - only VERSION can do without
-
-    stdin = poll()
-    stdin.register(0, POLLIN)
-    if not stdin.poll(STDIN_MILLISECONDS):
-        nothing = posix.open("/dev/null", posix.O_RDONLY)
-        posix.dup2(nothing, 0)
-        posix.close(nothing)
+    return serve(os.fsdecode(executable), stdin.read, answer)
 
 
 def _refuse(reason: str, answer: int) -> int:

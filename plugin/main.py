@@ -13,16 +13,16 @@ from plugin.dispatch import dispatch
 from plugin.result import render_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conf.document import Document
     from conf.environment import Environment
     from conf.errors import CniError
     from conf.settings import Settings
     from plugin.node import Node
 
-HUGE = 16 << 20  # bytes of stdin; a network configuration has some hundred
 
-
-def serve(executable: str, answer: int) -> int:
+def serve(executable: str, read_stdin: Callable[[], bytes], answer: int) -> int:
     """Serve the call of this process; the answer goes to the descriptor ``answer``."""
     began = time.monotonic()
     stop: list[int] = []
@@ -41,7 +41,7 @@ def serve(executable: str, answer: int) -> int:
         log.name_call(environment, document.network)
         return Node(settings, executable, lambda: bool(stop))
 
-    failure = dispatch(dict(os.environ), _read_stdin, lambda text, _: _write(answer, text), find_node)
+    failure = dispatch(dict(os.environ), read_stdin, lambda text, _: _write(answer, text), find_node)
     if used:
         _end(answer, used[0], failure, began)
     return int(failure is not None)
@@ -68,14 +68,3 @@ def refuse(reason: str, answer: int) -> int:
 def _write(descriptor: int, text: bytes) -> None:
     while text:
         text = text[os.write(descriptor, text) :]
-
-
-def _read_stdin() -> bytes:
-    chunks = []
-    size = 0
-    while chunk := os.read(0, 1 << 16):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > HUGE:
-            raise OSError(f"more than {HUGE} bytes")
-    return b"".join(chunks)

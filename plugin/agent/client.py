@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from plugin.stdin import Stdin
+
 DEFAULT_SOCKET = b"/run/cni-macvlan-py/agent.sock"
 MAGIC = b"CMV1"
 PROTOCOL = b"\0\0\0\1"
@@ -21,7 +23,6 @@ ANSWER_HEADER_BYTES = 12
 HELLO_SECONDS = 30  # as long as an agent may take to start, where everything else starts as well
 CONNECT_TIMEVAL = HELLO_SECONDS.to_bytes(8, sys.byteorder) + bytes(8)  # struct timeval: for a full backlog
 GRACE_SECONDS = 5.0
-MAX_STDIN = 16 << 20
 MAX_ANSWER = 64 << 20
 SOCK_CLOEXEC = 0o2000000
 O_RDONLY, O_CLOEXEC, O_NONBLOCK = 0, 0o2000000, 0o4000
@@ -32,10 +33,10 @@ class AgentFailure(Exception):
     """The agent has the call, or may have it, and gave no answer; nothing was written."""
 
 
-def ask(variables: "Mapping[bytes, bytes]", executable: bytes, answer: int) -> "int | None":
-    """Have the agent serve the call whose stdin is descriptor 0; the answer goes to the descriptor ``answer``.
+def ask(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: "Stdin", answer: int) -> "int | None":
+    """Have the agent serve the call; the answer goes to the descriptor ``answer``.
 
-    Returns the exit status; None where no agent is there, with stdin not read. Raises AgentFailure.
+    Returns the exit status; None where no agent is there, or stdin cannot be read. Raises AgentFailure.
     """
     path = variables.get(b"CNI_MACVLAN_AGENT_SOCKET", DEFAULT_SOCKET)
     if not path:
@@ -52,12 +53,12 @@ def ask(variables: "Mapping[bytes, bytes]", executable: bytes, answer: int) -> "
         return None
     try:
         descriptors = _own_namespaces(variables.get(b"CNI_NETNS", b""))
-        stdin = _read_stdin()
+        config = stdin.read()
     except OSError:  # the door comes to the same end, and says so
         connection.close()
         return None
     try:
-        status, text = _converse(connection, _request(variables, executable, stdin), descriptors)
+        status, text = _converse(connection, _request(variables, executable, config), descriptors)
     except TimeoutError:
         raise AgentFailure("the agent does not answer") from None
     except OSError as error:
@@ -120,18 +121,6 @@ def _request(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: bytes
         fields += (len(field).to_bytes(4, "big"), field)
     body = b"".join(fields)
     return MAGIC + len(body).to_bytes(4, "big") + body
-
-
-def _read_stdin() -> bytes:
-    chunks = []
-    left = MAX_STDIN + 1
-    while left:
-        chunk = posix.read(0, min(left, 1 << 16))
-        if not chunk:
-            break
-        chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)
 
 
 def _receive(connection: _socket.socket, size: int) -> bytes:

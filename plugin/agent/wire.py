@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from plugin.agent.client import MAGIC, MAX_STDIN
+from plugin.agent.client import MAGIC
+from plugin.stdin import MAX_STDIN
 
 VERSION = 1
 NUMBER = struct.Struct("!I")

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from ipam.store.sqlite import SqliteStore
 from plugin import log as call_log
 from plugin.agent import wire
-from plugin.agent.client import DELIVERED, MAX_STDIN
+from plugin.agent.client import DELIVERED
 from plugin.dispatch import dispatch
 from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin.node import Node, read_settings
+from plugin.stdin import MAX_STDIN
 
 if TYPE_CHECKING:
     from conf.document import Document

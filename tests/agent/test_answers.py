@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugin.stdin import MAX_STDIN
 from tests.runtime import REFERENCE, Json, Runtime
 from tests.ways import Done, Executed
 
@@ -178,15 +179,15 @@ def test_errors(caller: Caller, agent: Agent, tmp_path: Path) -> None:
 
 
 def test_huge_stdin(caller: Caller, agent: Agent) -> None:
-    """16 MiB are taken, one byte more is not."""
+    """4 MiB are taken, one byte more is not."""
 
     def calls() -> Iterator[Done]:
-        for size in (16 << 20, (16 << 20) + 1):
+        for size in (MAX_STDIN, MAX_STDIN + 1):
             yield caller.raw("ADD", '{"cniVersion": "1.0.0"}'.ljust(size))
 
     fits, does_not = require_same(caller, agent, calls)
     assert json.loads(fits.stdout)["code"] != 5
-    assert "more than 16777216 bytes" in json.loads(does_not.stdout)["msg"]
+    assert "more than 4194304 bytes" in json.loads(does_not.stdout)["msg"]
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)

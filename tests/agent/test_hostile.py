@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.lan import Lan
     from tests.runtime import Runtime
 
-HUGE = (17 << 20) + 1
+HUGE = (5 << 20) + 1
 AT_ONCE = 30.0  # far less than the turns of all who say nothing would take
 
 MALFORMED = {

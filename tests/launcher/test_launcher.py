@@ -14,7 +14,7 @@ from tests.namespaces import Namespace
 if TYPE_CHECKING:
     from pathlib import Path
 
-LARGEST = 16 << 20
+LARGEST = 4 << 20
 
 
 @pytest.mark.parametrize("status", [0, 1])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.launcher.launched import finish
+
 if TYPE_CHECKING:
     from tests.launcher.launched import Launcher
 
@@ -53,6 +55,15 @@ def test_without_agent_and_door_it_says_so(launcher: Launcher, agent_path: Path)
     assert str(agent_path) in error["details"].replace('"', "")
     assert str(launcher.door) in error["details"]
     assert "No such file or directory" in error["details"]
+
+
+def test_a_directory_for_stdin_is_refused_before_python_is(launcher: Launcher) -> None:
+    """Python does not start with one, and so says nothing that a runtime could read."""
+    make_door(launcher)
+    directory = os.open("/", os.O_RDONLY)
+    error = finish(launcher.start("", stdin=directory)).error()
+    os.close(directory)
+    assert (error["code"], error["msg"]) == (5, "error reading from stdin: [Errno 21] Is a directory")
 
 
 def test_an_error_is_json_whatever_the_path(launcher: Launcher) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.launcher.launched import Launcher
 
-LARGEST = 16 << 20
+LARGEST = 4 << 20
 LARGEST_ANSWER = 64 << 20
 BROKEN = {
     "nothing at all": b"",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.launcher.launched import Launcher
 
-LARGEST = 16 << 20
+LARGEST = 4 << 20
 
 
 def test_a_closed_stdin_is_an_empty_one(launcher: Launcher, agent_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_killed_launcher_acknowledges_nothing(launcher: Launcher, agent_path: 
 def test_too_large_a_stdin_is_refused(launcher: Launcher, agent_path: Path) -> None:
     with FakeAgent(agent_path, lambda talk: talk.send(hello())) as agent:
         error = launcher.call(agent_path, b" " * (LARGEST + 1)).error()
-    assert (error["code"], error["msg"]) == (5, "error reading from stdin: more than 16777216 bytes")
+    assert (error["code"], error["msg"]) == (5, "error reading from stdin: more than 4194304 bytes")
     assert agent.rests == [b""]
 
 
