@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Dns, Route
+from conf.addresses import BUILT_IN, HOST_LOCAL, Dns, Route
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Attachment:
     ``st_dev:st_ino``; ``device`` is the link kind that DEL and GC remove ("" where the link belongs to
     another plugin); ``ipam`` is the ipam.type that gave the addresses ("" for none) and ``ipam_dir`` the
     host-local directory that holds them ("" for none); ``created`` is in seconds since the epoch, for people only.
+    ``delegation`` is what an executed IPAM plugin was told (ipam/delegation.py), "" for none. With ``pending`` that
+    plugin's ADD may have given what no runtime was told of. ``serial`` is a random number of the ADD: a record with
+    another one is another's, however much they are alike.
     """
 
     owner: Owner
@@ -38,6 +41,15 @@ class Attachment:
     created: int
     pod_namespace: str = ""
     pod_name: str = ""
+    delegation: str = ""
+    pending: bool = False
+    serial: int = 0
+
+    @property
+    def executed(self) -> bool:
+        """Whether the addresses are held by an IPAM plugin that is executed; until schema 2 its name alone told."""
+        in_process = {"", *BUILT_IN} if self.ipam_dir else {"", *BUILT_IN} - {HOST_LOCAL}
+        return bool(self.delegation) or self.ipam not in in_process
 
     @property
     def pod(self) -> str:

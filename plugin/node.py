@@ -73,6 +73,7 @@ class Node:
             created=int(time.time()),
             pod_namespace=_text(request.arguments.get("K8S_POD_NAMESPACE", "")),
             pod_name=_text(request.arguments.get("K8S_POD_NAME", "")),
+            serial=int.from_bytes(os.urandom(7)),  # what SQLite's integers hold
         )
 
 

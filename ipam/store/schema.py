@@ -17,8 +17,12 @@ from ipam.store import pools
 APPLICATION_ID: Final = 0x636E694D
 """``PRAGMA application_id``: "cniM"."""
 
-VERSION: Final = 1
-"""``PRAGMA user_version``: 0 is a database that was never completed."""
+VERSION: Final = 2
+"""``PRAGMA user_version``: 0 is a database that was never completed, 1 one whose attachments lack ``ADDED``."""
+
+ADDED: Final = ("delegation TEXT NOT NULL DEFAULT ''", "pending INTEGER NOT NULL DEFAULT 0",
+                "serial INTEGER NOT NULL DEFAULT 0")  # fmt: skip
+"""Columns of attachments since version 2; the defaults are what an earlier release has recorded."""
 
 ELSEWHERE: Final = 0
 """The ``released.pool`` of an address that its own pool may not give at present (excluded, or a gateway)."""
@@ -34,7 +38,7 @@ STATEMENTS: Final = (
         ranges TEXT NOT NULL,
         last BLOB NOT NULL CHECK (length(last) = 16),
         UNIQUE (network, ranges))""",
-    """CREATE TABLE attachment (
+    f"""CREATE TABLE attachment (
         id INTEGER PRIMARY KEY,
         network INTEGER NOT NULL,
         container_id TEXT NOT NULL,
@@ -48,6 +52,7 @@ STATEMENTS: Final = (
         created INTEGER NOT NULL,
         pod_namespace TEXT NOT NULL,
         pod_name TEXT NOT NULL,
+        {", ".join(ADDED)},
         UNIQUE (network, container_id, ifname))""",
     "CREATE INDEX attachment_boot ON attachment (network, boot_id)",
     """CREATE TABLE lease (

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
-from ipam.store import schema
+from ipam.store import migration, schema
 from ipam.store.cures import READ_ONLY, RESET, STATE_DIR, cure_of, is_busy
 from ipam.store.flock import lock
 from ipam.store.leases import SqliteTransaction
@@ -136,6 +136,7 @@ class SqliteStore:
             connection = self._connect()
             with _closed_on_error(connection):
                 if self._is_complete(connection):
+                    migration.bring_up_to_date(connection)
                     return connection
             connection.close()
         with self._maker():
@@ -143,6 +144,7 @@ class SqliteStore:
             with _closed_on_error(connection):
                 if not self._is_complete(connection):
                     self._complete(connection)
+                migration.bring_up_to_date(connection)
             return connection
 
     @contextmanager
@@ -185,7 +187,7 @@ class SqliteStore:
         if application == schema.APPLICATION_ID and version > schema.VERSION:
             text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
             raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it", "nothing was changed")
-        if (application, version) != (schema.APPLICATION_ID, schema.VERSION) and (application or version or table):
+        if (application != schema.APPLICATION_ID or version < 1) and (application or version or table):
             raise self._failure(f"it belongs to another program (application_id {application:#x})", RESET)
         return bool(version)
 

@@ -12,9 +12,9 @@ from netaddr import IPAddress
 
 from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
-from ipam.store import schema
+from ipam.store import migration, schema
 from ipam.store.files import is_address, owner_of
-from ipam.store.leases import COLUMNS
+from ipam.store.register import COLUMNS
 from ipam.store.sqlite import Connection, SqliteStore
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class SqliteView(SqliteStore):
             # Without a log SQLite would make one to read, and remove it: to it that is no change.
             connection = self._connect("ro" if os.path.exists(f"{self._path}-wal") else "ro&immutable=1")
             if self._is_complete(connection):
+                migration.read_as_up_to_date(connection)
                 return connection
             connection.close()
         empty = sqlite3.connect(":memory:", isolation_level=None)

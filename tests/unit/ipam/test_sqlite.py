@@ -77,7 +77,7 @@ def test_the_log_stays_short_without_any_close(file: Path, opening: Callable[...
 
 
 def test_a_lease_costs_the_same_number_of_steps_whatever_is_leased(database: SqliteStore) -> None:
-    """SQLite's own count of machine instructions, in hundreds, for one address given and released."""
+    """SQLite's own count of machine instructions, in tens, for one address given and released."""
 
     def steps(name: str) -> int:
         count = 0
@@ -87,7 +87,7 @@ def test_a_lease_costs_the_same_number_of_steps_whatever_is_leased(database: Sql
             count += 1
             return 0
 
-        database._connection().set_progress_handler(tick, 100)
+        database._connection().set_progress_handler(tick, 10)
         add(database, name)
         delete(database, name)
         database._connection().set_progress_handler(None, 0)
