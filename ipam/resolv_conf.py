@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Final
 
 from conf.addresses import Dns
 from conf.errors import IoFailure
+from ipam.regular import read_regular
+
+LARGEST: Final = 1 << 16  # bytes; what resolvers take are some lines
 
 
 def read_resolv_conf(path: str) -> Dns:
     """Read ``ipam.resolvConf``; lists add up and the last domain wins, as with host-local. Raises IoFailure."""
     try:
-        text = Path(path).read_text(errors="replace")
+        text = read_regular(path, LARGEST).decode(errors="replace")
     except (OSError, ValueError) as error:
         reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
         raise IoFailure(

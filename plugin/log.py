@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import stat
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from conf.errors import InvalidSettings
+from ipam.regular import open_regular
 
 if TYPE_CHECKING:
+    from io import TextIOWrapper
+
     from conf.environment import Environment
     from conf.errors import CniError
     from conf.settings import Settings
@@ -57,6 +63,20 @@ class _OneLine(logging.Formatter):
         return super().formatMessage(record)
 
 
+class _File(logging.FileHandler):
+    """A regular file, or a device such as a terminal: a line for a FIFO would wait until somebody reads it."""
+
+    def _open(self) -> TextIOWrapper:
+        path = self.baseFilename
+        try:
+            descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        except OSError as error:
+            if error.errno != errno.EINVAL or not stat.S_ISCHR(os.stat(path).st_mode):
+                raise
+            descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY)
+        return open(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
 def _handler(settings: Settings) -> logging.Handler:
     if settings.log_format == "journal":
         from plugin.log_formats import JournalHandler  # noqa: PLC0415 - for nodes whose settings ask for it
@@ -74,7 +94,7 @@ def _handler(settings: Settings) -> logging.Handler:
 
 def _file(path: str) -> logging.Handler:
     try:
-        return logging.FileHandler(path, errors="backslashreplace")
+        return _File(path, errors="backslashreplace")
     except OSError as error:
         raise InvalidSettings(
             f'"log_file" = "{path}" cannot be written: {error.strerror}; mend the settings',

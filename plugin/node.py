@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from conf.errors import InvalidSettings, TryAgain
 from conf.settings import DEFAULT_PATH, Settings, parse_settings
 from ipam.lease import Attachment, Owner
+from ipam.regular import read_regular
 from ipam.resolve import Means
 from ipam.store.sqlite import SqliteStore
 from plugin.link.netns import Namespace, open_namespace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from conf.request import Request
 
+MOST_SETTINGS = 1 << 16  # bytes; the file has a dozen keys at the most
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -100,8 +102,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
 
 @lru_cache(maxsize=64)
 def _parsed(path: str, state: tuple[int, ...]) -> Settings:  # noqa: ARG001 - a file in another state is read anew
-    with open(path, "rb") as file:
-        return parse_settings(file.read(), path)
+    return parse_settings(read_regular(path, MOST_SETTINGS), path)
 
 
 def _text(value: str) -> str:

@@ -70,7 +70,7 @@ IMPORTS = {
     ),
     "the disk is a store's": Law(
         "ipam/*", ("os", "posix", "pathlib", "io", "fcntl", "shutil", "tempfile"), "policy is pure",
-        ("ipam/store/*", "ipam/resolv_conf.py", "ipam/resolve.py", "ipam/execution.py"),
+        ("ipam/store/*", "ipam/regular.py", "ipam/resolve.py", "ipam/execution.py"),
     ),
     "people's libraries stay with people": Law(
         "*", ("click", "rich", "yaml"), "they cost a call 40 ms and more, and an agent's memory", ("plugin/cli/*",)

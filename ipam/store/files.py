@@ -17,6 +17,7 @@ from netaddr import INET_PTON, IPAddress, valid_ipv4
 from conf.errors import StoreFailure, TryAgain
 from ipam.lease import Owner
 from ipam.ranges import canonical
+from ipam.regular import open_regular, read_regular
 from ipam.store.flock import lock
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ipam.ranges import RangeSet
 
 CURSOR: Final = "last_reserved_ip."
+LARGEST: Final = 4096
+"""Bytes of a lease's file, which holds a container id and an interface name."""
 
 
 class FilesStore:
@@ -126,9 +129,7 @@ class FilesTransaction:
         """Take the lock and read the directory, if there is one."""
         with self._reporting():
             try:
-                self._lock = os.open(
-                    os.path.join(self._directory, "lock"), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o750
-                )
+                self._lock = open_regular(f"{self._directory}/lock", os.O_CREAT | os.O_NOFOLLOW, 0o750)
             except FileNotFoundError:
                 return
             lock(self._lock, self._wait, self._directory)
@@ -176,11 +177,7 @@ class FilesTransaction:
             os.unlink(os.path.join(self._directory, name))
 
     def _read(self, name: str) -> bytes:
-        fd = os.open(f"{self._directory}/{name}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(fd, 4096)
-        finally:
-            os.close(fd)
+        return read_regular(f"{self._directory}/{name}", LARGEST, os.O_NOFOLLOW)
 
     def _put(self, name: str, old: bytes | None, new: bytes | None) -> None:
         """Turn the file's content from old to new; None is no file."""
@@ -191,7 +188,7 @@ class FilesTransaction:
             return
         how = os.O_CREAT | os.O_EXCL if old is None else os.O_TRUNC
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | how, 0o600)
+            fd = open_regular(path, os.O_RDWR | os.O_NOFOLLOW | how)
         except FileExistsError:
             text = f"{path} was made by a program that does not respect the directory's lock; call again"
             raise TryAgain(text, f"the lock is a flock(2) on {self._directory}/lock") from None

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from conf.errors import StoreFailure
 from ipam.ranges import V4_MAPPED
-from ipam.store.files import owner_of
+from ipam.regular import read_regular
+from ipam.store.files import LARGEST, owner_of
 from ipam.store.pools import unpacked
 from ipam.store.view import SqliteView
 
@@ -119,8 +120,7 @@ def _in_directory(directory: str, intervals: list[Interval], earlier: list[tuple
 
 def _holder(path: str) -> tuple[str, str]:
     try:
-        with open(path, "rb") as file:
-            owner = owner_of("", file.read().strip())
+        owner = owner_of("", read_regular(path, LARGEST, os.O_NOFOLLOW).strip())
     except FileNotFoundError:  # released between two looks
         return "", ""
     return owner.container_id, owner.ifname

@@ -12,8 +12,9 @@ from netaddr import IPAddress
 
 from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
+from ipam.regular import read_regular
 from ipam.store import migration, schema
-from ipam.store.files import is_address, owner_of
+from ipam.store.files import LARGEST, is_address, owner_of
 from ipam.store.register import COLUMNS
 from ipam.store.sqlite import Connection, SqliteStore
 
@@ -92,8 +93,8 @@ def _leases(network: os.DirEntry[str]) -> Iterator[tuple[IPAddress, Owner, float
     for entry in _entries(network.path):
         if is_address(entry.name):
             try:
-                with open(entry.path, "rb") as file:
-                    content, since = file.read().strip(b"\0 \t\r\n"), os.fstat(file.fileno()).st_mtime
+                content = read_regular(entry.path, LARGEST, os.O_NOFOLLOW).strip(b"\0 \t\r\n")
+                since = entry.stat(follow_symlinks=False).st_mtime
             except (FileNotFoundError, IsADirectoryError):  # released between two looks; no lease at all
                 continue
             if content:  # else its writer has not got to that, or never will

@@ -11,12 +11,14 @@ from conf.document import Document, decode_object, read_document
 from conf.errors import CniError, DecodingFailure, IoFailure
 from conf.keys import fold_keys
 from conf.versions import SUPPORTED
+from ipam.regular import read_regular
 from plugin.survey.positions import Path, Positions, positions_of, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONF_DIR: Final = "/etc/cni/net.d"
+LARGEST: Final = 4 << 20  # bytes of a file, as of stdin
 SUFFIXES: Final = (".conf", ".conflist", ".json")
 """What libcni takes for a configuration (ConfFiles)."""
 
@@ -125,9 +127,11 @@ def networks_in(directory: str) -> list[Network | Unreadable]:
 
 def _read(path: str) -> Network | Unreadable:
     try:
-        return read_json(path, read_text(path))
+        return read_json(path, read_regular(path, LARGEST).decode())
     except CniError as error:
         return Unreadable(path, error)
+    except (OSError, UnicodeDecodeError) as error:
+        return Unreadable(path, _unreadable(path, error))
 
 
 def read_json(file: str, text: str, name: str = "") -> Network:
@@ -146,10 +150,12 @@ def read_text(path: str) -> str:
         with open(0 if stdin else path, encoding="utf-8", closefd=not stdin) as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise IoFailure(
-            f"{'stdin' if stdin else path}: cannot be read: {why}; name a readable file in UTF-8", ""
-        ) from error
+        raise _unreadable("stdin" if stdin else path, error) from error
+
+
+def _unreadable(name: str, error: OSError | UnicodeDecodeError) -> IoFailure:
+    why = getattr(error, "strerror", None) or error
+    return IoFailure(f"{name}: cannot be read: {why}; name a readable file in UTF-8", "")
 
 
 def _text(values: dict[str, Any], key: str) -> str:
