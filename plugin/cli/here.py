@@ -10,8 +10,7 @@ import click
 
 from plugin.node import Node, read_settings
 from plugin.survey.networks import CONF_DIR
-
-BIN_DIRS: Final = "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
+from plugin.survey.release import BIN_DIRS
 
 conf_dir_option: Final = click.option(
     "--conf-dir",

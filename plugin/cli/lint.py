@@ -69,7 +69,12 @@ def _lint(files: tuple[str, ...], cni_path: str) -> Iterator[Finding]:
 
                 yield from lacking(verdict, list(filter(None, cni_path.split(":"))), is_main=is_main)
     yield from doubled(networks)
-    yield from overlaps(meanings, lambda link: link.master)
+    if cni_path:
+        from plugin.lint.onnode import wire  # noqa: PLC0415 - as above
+
+        yield from overlaps(meanings, wire)
+    else:
+        yield from overlaps(meanings)
 
 
 def _read(file: str) -> Iterator[Network | Unreadable]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from conf.errors import CniError, IoFailure
+from conf.errors import IoFailure
 from ipam.ranges import canonical
 from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error, from_lint
+from plugin.lint.onnode import wire
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
 from plugin.survey.networks import Network, networks_in
@@ -15,7 +16,6 @@ from plugin.survey.networks import Network, networks_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conf.network import LinkConfig
     from plugin.doctor.patient import Patient
 
 
@@ -50,13 +50,13 @@ def valid(patient: Patient) -> Iterator[Finding]:
 def names(patient: Patient) -> Iterator[Finding]:
     """Whether two files make networks of one name."""
     for finding in doubled(network for network in patient.configured if isinstance(network, Network)):
-        yield from_lint(finding, ERROR)
+        yield from_lint(finding)
 
 
 def shared_ranges(patient: Patient) -> Iterator[Finding]:
     """Whether an address could be given twice, because two networks of one wire keep leases of their own."""
-    for finding in overlaps(patient.networks, lambda link: _wire(link, patient)):
-        yield from_lint(finding, ERROR)
+    for finding in overlaps(patient.networks, wire):
+        yield from_lint(finding)
 
 
 def foreign_leases(patient: Patient) -> Iterator[Finding]:
@@ -107,10 +107,3 @@ def own_addresses(patient: Patient) -> Iterator[Finding]:
                     f'network "{network.network}" would give {canonical(own.address.ip)}, an address of this node',
                     f'exclude it: "exclude": ["{canonical(own.address.ip)}"], or narrow the range',
                 )
-
-
-def _wire(link: LinkConfig, patient: Patient) -> str:
-    try:
-        return patient.master(link).name
-    except CniError:  # which the check of masters tells
-        return link.master

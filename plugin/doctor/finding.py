@@ -39,7 +39,7 @@ def from_error(severity: str, subject: str, error: CniError) -> Finding:
     return Finding(severity, subject, found, cure or error.details)
 
 
-def from_lint(finding: lint.Finding, severity: str = "") -> Finding:
-    """What lint finds; another ``severity`` where it means more on a node than in a file."""
+def from_lint(finding: lint.Finding) -> Finding:
+    """What lint finds, as bad as lint finds it."""
     found, _, cure = finding.text.partition("; ")
-    return Finding(severity or finding.severity, finding.where, found, cure)
+    return Finding(finding.severity, finding.where, found, cure)

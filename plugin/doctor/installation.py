@@ -9,9 +9,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from conf.addresses import BUILT_IN
 from conf.errors import InvalidNetworkConfig
-from plugin.doctor.finding import ERROR, WARNING, Finding
+from plugin.doctor.finding import ERROR, WARNING, Finding, from_lint
+from plugin.lint import onnode
 from plugin.survey.release import HOME, PROGRAM, ROLES, home_of, version_of
 
 if TYPE_CHECKING:
@@ -45,14 +45,27 @@ def packages(patient: Patient) -> Iterator[Finding]:
 
 def installed(patient: Patient) -> Iterator[Finding]:
     """Whether every plugin that is needed is there and can be executed."""
-    for name, why in _needed(patient).items():
-        path = patient.executable(name)
-        if os.path.isfile(path) and not os.access(path, os.X_OK):
-            yield Finding(ERROR, path, "it cannot be executed", f"chmod 755 {os.path.realpath(path)}")
-        elif not os.path.lexists(path):  # a link that leads nowhere has a check of its own
-            ours = f" LINKS={name}" if name in ROLES else ""
-            cure = f"make install CNI_BIN_DIR={os.path.dirname(path)}{ours}"
-            yield Finding(ERROR, path, why, cure if name in NAMES else f"install the package that has {name}")
+    path = patient.executable(PROGRAM)
+    is_named = any(plugin.type == PROGRAM for plugin in patient.plugins)
+    if not is_named and not os.path.lexists(path):  # a link that leads nowhere has a check of its own
+        cure = f"make install CNI_BIN_DIR={os.path.dirname(path)}"
+        yield Finding(ERROR, path, "the plugin is not installed where runtimes look", cure)
+    for chain in patient.chains:
+        ours = [patient.is_ours(plugin) for plugin in chain]
+        for plugin, is_main in zip(chain, ours, strict=True) if any(ours) else ():
+            yield from map(from_lint, onnode.missing(plugin, patient.bin_dirs, is_main=is_main))
+
+
+def foreign(patient: Patient) -> Iterator[Finding]:
+    """Whether somebody else's executable serves what looks like ours."""
+    for plugin in patient.plugins:
+        yield from map(from_lint, onnode.foreign(plugin, patient.bin_dirs))
+
+
+def daemons(patient: Patient) -> Iterator[Finding]:
+    """Whether the daemon of ``dhcp`` runs where a network of ours needs it."""
+    for network in patient.our_networks:
+        yield from map(from_lint, onnode.daemon(network.plugin, patient.bin_dirs))
 
 
 def links(patient: Patient) -> Iterator[Finding]:
@@ -90,19 +103,6 @@ def _ours(patient: Patient) -> list[str]:
     """The executables in the CNI directory that are this plugin, in whatever version."""
     paths = map(patient.executable, NAMES)
     return [path for path in paths if home_of(path)]
-
-
-def _needed(patient: Patient) -> dict[str, str]:
-    """Names of plugins, and why each has to be there."""
-    needed = {PROGRAM: "the plugin is not installed where runtimes look"}
-    for chain in patient.chains:
-        ours = [patient.is_ours(plugin) for plugin in chain]
-        for plugin, is_ours in zip(chain, ours, strict=True) if any(ours) else ():
-            whose = f'and network "{plugin.name}" ({plugin.network.file}) names it'
-            needed.setdefault(plugin.type, f"there is no such plugin, {whose}")
-            if plugin.ipam_type not in BUILT_IN or not is_ours:  # else it is served without an executable
-                needed.setdefault(plugin.ipam_type, f"there is no such IPAM plugin, {whose}")
-    return {name: why for name, why in needed.items() if name}
 
 
 def _trouble(executable: str) -> str:

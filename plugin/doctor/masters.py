@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error
+from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_lint
 from plugin.link import sysctl
+from plugin.lint import onnode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,13 +32,14 @@ FILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 
 def usable(patient: Patient) -> Iterator[Finding]:
     """Whether every network's master is there and can carry the child that is wanted."""
-    for network in patient.our_networks:
-        if network.request.link.link_in_container:
-            continue
-        try:
-            patient.master(network.request.link)
-        except CniError as error:
-            yield from_error(ERROR, network.file, error)
+    for verdict in patient.our_verdicts:
+        yield from map(from_lint, onnode.unusable(verdict))
+
+
+def subnets(patient: Patient) -> Iterator[Finding]:
+    """Whether the networks are those that the masters are in."""
+    for verdict in patient.our_verdicts:
+        yield from map(from_lint, onnode.off_lan(verdict))
 
 
 def carrier(patient: Patient) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from plugin.survey.children import children
 from plugin.survey.holdings import holdings_of
 from plugin.survey.namespaces import namespaces
 from plugin.survey.networks import CONF_DIR, Network, networks_in
-from plugin.survey.release import PROGRAM, home_of
+from plugin.survey.release import BIN_DIRS, PROGRAM, is_ours
 
 if TYPE_CHECKING:
     from conf.network import LinkConfig
@@ -41,7 +41,7 @@ class Places:
     """Where a node has its things."""
 
     conf_dir: str = CONF_DIR
-    bin_dir: str = "/opt/cni/bin"
+    bin_dir: str = BIN_DIRS
     app_dir: str = "/opt/cni-macvlan-py"
     settings: str = DEFAULT_PATH
     socket: str = os.fsdecode(DEFAULT_SOCKET)
@@ -89,15 +89,25 @@ class Patient:
         """The plugins of each network, in the order in which they are called."""
         return [list(network.plugins()) for network in self.configured if isinstance(network, Network)]
 
+    @property
+    def plugins(self) -> list[Plugin]:
+        """All of them."""
+        return [plugin for chain in self.chains for plugin in chain]
+
     @cached_property
     def verdicts(self) -> list[Verdict]:
         """What lint says to every plugin."""
-        return [judge(plugin, is_main=self.is_ours(plugin)) for chain in self.chains for plugin in chain]
+        return [judge(plugin, is_main=self.is_ours(plugin)) for plugin in self.plugins]
 
     @property
     def networks(self) -> list[Understood]:
         """Every valid configuration, of ours or of another plugin that has us or host-local give addresses."""
         return [verdict.valid for verdict in self.verdicts if verdict.valid]
+
+    @property
+    def our_verdicts(self) -> list[Verdict]:
+        """What lint says to those that make macvlan interfaces by this plugin, as far as they are valid."""
+        return [verdict for verdict in self.verdicts if verdict.valid and verdict.valid.is_main]
 
     @property
     def our_networks(self) -> list[Understood]:
@@ -107,15 +117,20 @@ class Patient:
     @property
     def given_by_us(self) -> list[Understood]:
         """Those whose addresses this plugin gives, also to interfaces of other plugins."""
-        return [each for each in self.networks if each.is_main or home_of(self.executable(each.plugin.ipam_type))]
+        return [each for each in self.networks if each.is_main or is_ours(self.executable(each.plugin.ipam_type))]
 
     def is_ours(self, plugin: Plugin) -> bool:
         """Whether this plugin would be called for it."""
-        return plugin.type == PROGRAM or home_of(self.executable(plugin.type)) != ""
+        return plugin.type == PROGRAM or is_ours(self.executable(plugin.type))
+
+    @property
+    def bin_dirs(self) -> list[str]:
+        """The directories of CNI_PATH."""
+        return list(filter(None, self.places.bin_dir.split(":"))) or [os.curdir]
 
     def executable(self, name: str) -> str:
         """The plugin's file in the first directory that has it, as a runtime looks for it, else where it should be."""
-        paths = [os.path.join(directory, name) for directory in self.places.bin_dir.split(":")]
+        paths = [os.path.join(directory, name) for directory in self.bin_dirs]
         return next((path for path in paths if os.path.lexists(path)), paths[0])
 
     @cache  # noqa: B019 - one patient is all that a process examines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.addresses import STATIC
 from ipam.ranges import Range
-from plugin.lint.finding import WARNING, Finding, at, place
+from plugin.lint.finding import ERROR, WARNING, Finding, at, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,9 +44,14 @@ class Territory:
         return not (self.owner.is_main and other.owner.is_main) or self.wire == other.wire
 
 
-def overlaps(owners: Iterable[Understood], wire: Callable[[LinkConfig], str]) -> Iterator[Finding]:
-    """Each pair of ranges that overlap, at the later one; ``wire`` names the LAN that a link is on."""
-    everything = [territory for owner in owners for territory in _territories(owner, wire(owner.request.link))]
+def overlaps(owners: Iterable[Understood], wire: Callable[[LinkConfig], str] | None = None) -> Iterator[Finding]:
+    """Each pair of ranges that overlap, at the later one; ``wire`` names the LAN that a link is on.
+
+    Without ``wire`` there is no node that has all these networks: only what they call their masters can be compared.
+    """
+    severity = ERROR if wire else WARNING
+    named = wire or (lambda link: link.master)
+    everything = [territory for owner in owners for territory in _territories(owner, named(owner.request.link))]
     for first, second in combinations(everything, 2):
         if first.clashes(second):
             plugin, other = second.owner.plugin, first.owner
@@ -54,7 +59,7 @@ def overlaps(owners: Iterable[Understood], wire: Callable[[LinkConfig], str]) ->
                 f'{second.span} overlaps {first.span} of network "{other.network}" in {other.file}, and neither knows '
                 "of the other's leases; give each of them addresses of its own, by rangeStart and rangeEnd"
             )
-            yield at(plugin.network, place(plugin, second.key), WARNING, message)
+            yield at(plugin.network, place(plugin, second.key), severity, message)
 
 
 def _territories(owner: Understood, wire: str) -> Iterator[Territory]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from plugin.survey.networks import Network
 
+LIST, SINGLE = ".conflist", (".conf", ".json")
+"""Endings of files with a list of plugins, and of those with one."""
 MEND = "mend the file: a runtime may refuse all networks because of it"
 
 
@@ -32,6 +35,7 @@ def whole(network: Network | Unreadable) -> Iterator[Finding]:
     listed = network.values.get("plugins", plugins)
     if not isinstance(listed, list) or not listed or len(listed) != len(plugins):
         yield at(network, ("plugins",), ERROR, '"plugins" is no list of objects; write "plugins": [{"type": ...}]')
+    yield from _ending(network)
     offered = network.values.get("cniVersions", [])
     if "plugins" in network.values and not (
         isinstance(offered, list) and all(isinstance(each, str) for each in offered)
@@ -46,3 +50,14 @@ def whole(network: Network | Unreadable) -> Iterator[Finding]:
             replace(plugin, values=plugin.values | {"cniVersion": LATEST}).document()
         except CniError as error:
             yield refused(plugin, error)
+
+
+def _ending(network: Network) -> Iterator[Finding]:
+    """A list in a file for a single plugin, or the other way round: libcni goes by the ending, and refuses both."""
+    stem, ending = os.path.splitext(network.file)
+    if "plugins" in network.values and ending in SINGLE:
+        text = f'runtimes take a list of "plugins" from a .conflist only; mv {network.file} {stem}{LIST}'
+        yield at(network, ("plugins",), ERROR, text)
+    elif "type" in network.values and "plugins" not in network.values and ending == LIST:
+        text = f'this is a single plugin, and runtimes want "plugins" in a .conflist; mv {network.file} {stem}.conf'
+        yield at(network, ("type",), ERROR, text)

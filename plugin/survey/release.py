@@ -9,6 +9,8 @@ from typing import Final
 PROGRAM: Final = "cni-macvlan-py"
 ROLES: Final = ("macvlan", "host-local", "static")
 """The reference plugins' names, under which we serve their configurations."""
+BIN_DIRS: Final = "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
+"""Where runtimes look for plugins: each looks in one or two of these, and none says in which."""
 HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 """The release or checkout that this very process runs."""
 
@@ -24,3 +26,9 @@ def home_of(executable: str) -> str:
     home = os.path.dirname(os.path.realpath(executable))
     is_ours = os.path.exists(executable) and os.path.exists(os.path.join(home, "plugin", "door.py"))
     return home if is_ours else ""
+
+
+def is_ours(executable: str) -> bool:
+    """Whether an executable is this program: of a release, or the launcher, which ``install`` puts there alone."""
+    is_launcher = os.path.basename(os.path.realpath(executable)) == PROGRAM and os.path.exists(executable)
+    return is_launcher or home_of(executable) != ""

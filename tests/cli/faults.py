@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugin.link.macvlan import temporary_name
-from tests.runtime import DOOR, REPOSITORY, ROLES
+from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,35 @@ def filtered_bridge(room: Sickroom) -> None:
         "mount -t tmpfs tmpfs /proc/sys/net; mkdir /proc/sys/net/bridge; "
         "echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables"
     )
+
+
+def nothing_at_all(room: Sickroom) -> None:
+    shutil.rmtree(room.places["conf-dir"])
+    replaced(room, lambda _: None)
+
+
+def foreign_macvlan(room: Sickroom) -> None:
+    """The reference's is still there under the name that the network has."""
+    conf(type="macvlan")(room)
+    replaced(room, lambda path: (path.parent / "macvlan").unlink())
+    (room.places["bin-dir"] / "macvlan").symlink_to(REFERENCE / "macvlan")
+
+
+def dhcp(daemon_socket: str = "none.sock") -> Callable[[Sickroom], Path]:
+    """A network whose addresses come from the reference's ``dhcp``; returns where its daemon should listen."""
+
+    def plant(room: Sickroom) -> Path:
+        (room.places["bin-dir"] / "dhcp").symlink_to(REFERENCE / "dhcp")
+        path = room.places["conf-dir"].parent / daemon_socket
+        conf(ipam={"type": "dhcp", "daemonSocketPath": str(path)})(room)
+        return path
+
+    return plant
+
+
+def dead_dhcp_daemon(room: Sickroom) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(dhcp("dhcp.sock")(room)))
 
 
 def dangling(room: Sickroom) -> None:
@@ -263,13 +292,27 @@ FAULTS = {
         without_ipv6, "kernel-ipv6", "the kernel has no IPv6", "remove the ranges"
     ),
     "plugin missing": Fault(
-        lambda room: replaced(room, lambda _: None), "install-plugins", "not installed", "make install CNI_BIN_DIR="
+        lambda room: replaced(room, lambda _: None), "install-plugins", "failed to find plugin",
+        "make install CNI_BIN_DIR=",
+    ),
+    "plugin missing on a node without networks": Fault(
+        nothing_at_all, "install-plugins", "not installed where runtimes look", "make install CNI_BIN_DIR="
     ),
     "plugin not executable": Fault(
         lambda room: replaced(room, lambda path: path.write_text("")), "install-plugins", "be executed", "chmod 755"
     ),
     "IPAM plugin missing": Fault(
-        conf(ipam={"type": "dhcp"}), "install-plugins", "no such IPAM plugin", "the package that has dhcp"
+        conf(ipam={"type": "dhcp"}), "install-plugins", 'failed to find plugin "dhcp"', "install it there"
+    ),
+    "somebody else's macvlan": Fault(
+        foreign_macvlan, "install-foreign", "is not of this program", 'write "type": "cni-macvlan-py"',
+        severity="warning",
+    ),
+    "no DHCP daemon": Fault(
+        dhcp(), "install-dhcp-daemon", "(No such file or directory): no ADD succeeds", "/dhcp daemon"
+    ),
+    "a DHCP daemon that has died": Fault(
+        dead_dhcp_daemon, "install-dhcp-daemon", "(Connection refused): no ADD succeeds", "rm -f "
     ),
     "dangling role link": Fault(dangling, "install-links", "/opt/nowhere/current/entry", "make install, or remove"),
     "packages gone": Fault(broken_packages, "install-works", "netaddr", "make install again"),
@@ -303,7 +346,16 @@ FAULTS = {
         "conf-gateways", "has the gateway 10.8.0.1", "inside of the subnet", severity="warning",
     ),
     "two files of one name": Fault(
-        lambda room: room.write("60-x.conf", **room.plugin(ipam={})), "conf-names", "is also in", "rename one"
+        lambda room: room.write("60-x.conf", **room.plugin(ipam={})), "conf-names", "is also in", "rename one",
+        severity="warning",
+    ),
+    "a list in a .conf": Fault(
+        lambda room: room.write("60-x.conf", name="x", plugins=[room.plugin()]),
+        "conf-readable", "from a .conflist only", "mv ",
+    ),
+    "a single plugin in a .conflist": Fault(
+        lambda room: room.write("60-x.conflist", name="x", **room.plugin()), "conf-readable", "this is a single plugin",
+        "60-x.conf",
     ),
     "two networks of one range": Fault(
         lambda room: room.write("60-x.conf", **room.plugin(), name="other"), "ranges-shared", "the other's leases",
@@ -324,6 +376,23 @@ FAULTS = {
     "master missing": Fault(conf(master="eth9"), "master-usable", '"eth9": Link not found', "candidates are eth0"),
     "master a bridge port": Fault(bridge_port, "master-usable", "is a port of a bridge", "use the bridge itself"),
     "mtu above the master's": Fault(conf(mtu=9000), "master-usable", "invalid MTU 9000", 'set "mtu" to 0'),
+    "a subnet that is not the LAN's": Fault(
+        conf(ipam=ranges() | {"ranges": [[{"subnet": "10.7.0.0/24"}]]}), "master-subnets",
+        "10.7.0.0/24 is not a network of eth0, where this node is in 10.9.0.0/24", "correct the subnet",
+        severity="warning",
+    ),
+    "a static address that is not the LAN's": Fault(
+        conf(ipam={"type": "static", "addresses": [{"address": "10.7.0.5/24"}]}), "master-subnets",
+        "10.7.0.0/24 is not a network of eth0", "correct the subnet", severity="warning",
+    ),
+    "another mask than the LAN's": Fault(
+        conf(ipam=ranges() | {"ranges": [[{"subnet": "10.9.0.0/16", "gateway": "10.9.0.1"}]]}), "master-subnets",
+        "10.9.0.0/16 is 10.9.0.0/24 on eth0", "write 10.9.0.0/24", severity="warning",
+    ),
+    "an IPv6 subnet that is not the LAN's": Fault(
+        conf(ipam=ranges() | {"ranges": [[{"subnet": "fd00:7::/64"}]]}), "master-subnets",
+        "fd00:7::/64 is not a network of eth0", "correct the subnet", severity="warning",
+    ),
     "master down": Fault(node("link set eth0 down"), "master-carrier", "is down", "ip link set eth0 up"),
     "no carrier": Fault(lambda room: room.lan.unplug(), "master-carrier", "carrier", "cable", severity="warning"),
     "VMware": Fault(

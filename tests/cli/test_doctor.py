@@ -19,7 +19,7 @@ from tests.cli.command import answered, call
 from tests.cli.faults import FAULTS, Fault
 from tests.cli.sickroom import Sickroom
 from tests.namespaces import execute
-from tests.runtime import DOOR, REPOSITORY
+from tests.runtime import DOOR, REFERENCE, REPOSITORY
 
 if TYPE_CHECKING:
     from tests.lan import Lan
@@ -62,6 +62,36 @@ def test_lint_speaks_through_it(room: Sickroom) -> None:
     assert [(each["severity"], f"{each['found']}; {each['cure']}") for each in found] == [
         (each["severity"], f"{each['key']}: {each['message']}") for each in linted
     ]
+
+
+def test_lint_and_doctor_judge_one_thing_in_one_way(room: Sickroom) -> None:
+    """Whatever both look at, on one node: the same words, as bad."""
+    overlapping = room.plugin(type="macvlan", ipam={"type": "dhcp"})
+    room.write("60-x.conf", name="x", **overlapping)
+    room.write("61-y.conf", name="y", **room.plugin(ipam={"type": "host-local", "subnet": "10.9.0.0/28"}))
+    room.write("62-z.conf", name="y", **room.plugin(master="eth9", ipam={"type": "static"}))
+    room.write("63-a.conf", name="a", **room.plugin(ipam={"type": "host-local", "subnet": "10.7.0.0/24"}))
+    prefix = ("nsenter", f"--net={room.lan.node.path}")
+    words = ("--cni-path", room.places["bin-dir"], room.places["conf-dir"])
+    linted = answered("lint", *words, prefix=prefix, status=1)["findings"]
+    said = {
+        (each["severity"], f"{each['key']}: {each['message']}" if each["key"] else each["message"]) for each in linted
+    }
+    checks = ("conf-names", "ranges-shared", "install-plugins", "master-usable", "master-subnets", "conf-valid")
+    found = room.examined(*(f"--only={check}" for check in checks))
+    assert {each["check"] for each in found} == set(checks) - {"conf-valid"}
+    assert {(each["severity"], f"{each['found']}; {each['cure']}") for each in found} == said
+
+
+def test_plugins_where_debian_has_them(room: Sickroom) -> None:
+    """In one of the directories that lint knows: for us, and for an IPAM plugin of another."""
+    faults.conf(ipam={"type": "dhcp"})(room)
+    directory = room.places.pop("bin-dir")
+    room.before = (
+        f"[ ! -d /opt/cni ] || mount -t tmpfs tmpfs /opt/cni; "
+        f"cp {REFERENCE}/dhcp {directory}; mount --bind {directory} {REFERENCE}"
+    )
+    assert room.examined("--only=install-plugins", "--only=install-works") == []
 
 
 def test_an_agent_that_says_nothing(room: Sickroom) -> None:

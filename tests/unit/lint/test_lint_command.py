@@ -29,7 +29,7 @@ def lint(tmp_path: Path, *configs: Json, status: int = 0, options: tuple[str, ..
     """The findings in configurations, each in a file of its own."""
     files = []
     for number, config in enumerate(configs):
-        files.append(tmp_path / f"{number}.conf")
+        files.append(tmp_path / (f"{number}.conflist" if "plugins" in config else f"{number}.conf"))
         files[-1].write_text(json.dumps(config))
     found: list[dict[str, Any]] = answered(*OFF, *options, *files, status=status)["findings"]
     return found
@@ -175,7 +175,7 @@ items:
 )
 def test_files_that_a_runtime_would_not_read(tmp_path: Path, text: str, said: str) -> None:
     """What YAML would take for a document is none in a .conf; and one such file keeps no command from its work."""
-    (tmp_path / "lan.conf").write_text(text)
+    (tmp_path / ("lan.conflist" if "plugins" in text else "lan.conf")).write_text(text)
     (found,) = answered(*OFF, tmp_path, status=1)["findings"]
     assert said in found["message"]
     assert call("leases", "--conf-dir", tmp_path).returncode == 0
@@ -297,10 +297,27 @@ def test_keys_in_any_case(tmp_path: Path) -> None:
     assert "overlaps" in found["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "key", "said"),
+    [
+        ("lan.conf", {"cniVersion": "1.0.0", "name": "x", "plugins": [{"type": "x"}]}, "plugins", "lan.conflist"),
+        ("lan.json", {"cniVersion": "1.0.0", "name": "x", "plugins": [{"type": "x"}]}, "plugins", "lan.conflist"),
+        ("lan.conflist", GOOD, "type", "lan.conf"),
+    ],
+)
+def test_the_ending_says_what_is_in_it(tmp_path: Path, name: str, config: Json, key: str, said: str) -> None:
+    """Runtimes go by it, and refuse what is not there."""
+    (tmp_path / name).write_text(json.dumps(config))
+    (found,) = answered(*OFF, tmp_path, status=1)["findings"]
+    assert (found["key"], found["severity"]) == (key, "error")
+    assert found["message"].endswith(f"mv {tmp_path / name} {tmp_path / said}")
+
+
 def test_configurations_that_the_documentation_shows(tmp_path: Path) -> None:
     text = (REPOSITORY / "docs/configuration.md").read_text()
     shown = re.findall(r"^```json\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     for number, block in enumerate(shown):
-        (tmp_path / f"{number}.conflist").write_text(block)
+        ending = "conflist" if "plugins" in json.loads(block) else "conf"
+        (tmp_path / f"{number}.{ending}").write_text(block)
     assert shown
     assert answered(*OFF, tmp_path)["errors"] == 0
