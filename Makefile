@@ -12,7 +12,10 @@ PYTHON ?=
 NEWEST_PYTHONS ?= 3.14 3.13
 # Test processes: for half of the time a test waits for something.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
+PARALLEL = --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 PYTEST_ARGS ?=
+# What is called with pytest's arguments; .ci/run has one that runs again what failed.
+PYTEST ?= .venv/bin/python -m pytest
 BENCH_ARGS ?=
 
 VENV := .venv
@@ -164,13 +167,16 @@ demo: root setup network-tools ## Run the main job on real interfaces in throw-a
 
 .PHONY: test
 test: root setup-test ## Run everything: linters, architecture, the plugin on a real kernel (root)
-	@run="$(VENV_PYTHON) -m pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal"
-	$(WITH_VENV) $$run --cov --cov-report=term $(PYTEST_ARGS)
+	@$(WITH_VENV) $(PYTEST) $(PARALLEL) --durations=20 --cov --cov-report=term $(PYTEST_ARGS)
 	[ -z "$(PYTEST_ARGS)" ] || exit 0
 	for through in process agent launcher; do
 	    echo "== the main job, called through: $$through"
-	    $(WITH_VENV) $$run --quiet --through=$$through tests/kernel
+	    $(WITH_VENV) $(PYTEST) $(PARALLEL) --durations=20 --quiet --through=$$through tests/kernel
 	done
+
+.PHONY: unit
+unit: $(VENV)/test.stamp ## Run the tests of tests/unit: no root, no packages of the system, no interfaces
+	@$(WITH_VENV) $(PYTEST) $(PARALLEL) --quiet $(PYTEST_ARGS) tests/unit
 
 .PHONY: test-python
 test-python: root ## Run the tests on another Python, in a copy of the tree: PYTHON=..., or the newest that Debian has (root)
@@ -194,7 +200,7 @@ test-python: root ## Run the tests on another Python, in a copy of the tree: PYT
 
 .PHONY: lint
 lint: $(VENV)/test.stamp ## Run the linters and type checker alone
-	@$(VENV_PYTHON) -m pytest --noconftest -p no:cacheprovider --quiet tests/test_lint.py
+	@$(VENV_PYTHON) -m pytest -p no:cacheprovider --quiet tests/test_lint.py
 
 .PHONY: bench
 bench: root setup-test ## Compare with the reference plugins, write docs/benchmarks.md (root); BENCH_ARGS=--quick measures less

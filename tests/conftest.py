@@ -32,15 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Stop at once without root: namespaces are the substance of this suite, and a skipped test proves nothing."""
-    del config
-    if os.geteuid() != 0:
-        pytest.exit("the tests make network namespaces: run them as root", returncode=1)
-    _heed_signals()
-
-
-def _heed_signals() -> None:
     """Ignore no signal that whoever started us in the background has us ignore: what we execute would ignore it too."""
+    del config
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
@@ -83,10 +76,17 @@ def _await(path: Path, seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="session")
+def root() -> None:
+    """Fail without root: namespaces are the substance of most tests, and a skipped test proves nothing."""
+    if os.geteuid() != 0:
+        pytest.fail("this test makes network namespaces: run it as root, or `make unit`", pytrace=False)
+
+
 @pytest.fixture
-def lan(tmp_path: Path) -> Iterator[Lan]:
+def lan(root: None, tmp_path: Path) -> Iterator[Lan]:
     """A LAN of the test's own; nothing of it may be left, no process, no namespace, no file outside tmp_path."""
-    del tmp_path
+    del root, tmp_path
     with Lan() as made:
         yield made
     # os.walk, because other tests' files may vanish before its eyes

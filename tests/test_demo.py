@@ -65,8 +65,9 @@ def demo(tmp_path: Path) -> Demo:
 
 
 @pytest.fixture
-def home() -> Iterator[Namespace]:
+def home(root: None) -> Iterator[Namespace]:
     """A network namespace to start the command in: the machine's own may change for other reasons."""
+    del root
     made = Namespace("home")
     yield made
     assert made.remove() == []

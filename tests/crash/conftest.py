@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def preload(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preload]:
+def preload(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Preload]:
     """A preloaded plugin on a LAN of its own; nothing of either may be left."""
+    del root
     with Lan() as lan:
         with Preload(lan, tmp_path_factory.mktemp("node") / "ours") as made:
             yield made

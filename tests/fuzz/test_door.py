@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Namespaces and directories of this module's own; the machine's are not touched, and no descriptor is lost."""
+    del root
     links = {name for _, name in socket.if_nameindex()}
     with Sandbox(tmp_path_factory.mktemp("fuzz")) as made:
         call(made, "STATUS", written(right(made.data_dir)[1], ascii_only=True))

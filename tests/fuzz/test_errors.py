@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(root: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Namespaces and directories of this module's own."""
+    del root
     with Sandbox(tmp_path_factory.mktemp("errors")) as made:
         (made.directory / "macvlan").symlink_to(DOOR)
         yield made
