@@ -8,11 +8,8 @@ import pytest
 
 TREE = Path(__file__).resolve().parent.parent
 # mypy is told about the Python files that have no suffix.
-SOURCES = [
-    name
-    for name in ("conf", "ipam", "plugin", "tests", "bench", "cni-macvlan-py", "deploy/install")
-    if (TREE / name).exists()
-]
+PYTHON = ("conf", "ipam", "plugin", "tests", "bench", "cni-macvlan-py", "deploy/install", ".ci/again", ".ci/verdict")
+SOURCES = [name for name in PYTHON if (TREE / name).exists()]
 
 COMMANDS = {
     "ruff check": ["ruff", "check"],
