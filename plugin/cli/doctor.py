@@ -27,6 +27,9 @@ MEANINGS = {
     "data_dir": "Directory of host-local's leases.",
     "units": "Directories of systemd's units, with colons between them.",
     "sysfs": "Where sysfs is mounted.",
+    "podman": "The podman that is to use the networks, if there is one.",
+    "containers_conf": "Its settings files, with colons between them.",
+    "containers_storage": "Where it keeps containers.",
 }
 VARIABLES = {"settings": "CNI_MACVLAN_SETTINGS", "socket": "CNI_MACVLAN_AGENT_SOCKET"}
 

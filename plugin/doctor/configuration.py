@@ -5,34 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from conf.errors import IoFailure
 from ipam.ranges import canonical
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error, from_lint
+from plugin.doctor.finding import ERROR, WARNING, Finding, from_lint
 from plugin.lint.onnode import wire
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
-from plugin.survey.networks import Network, networks_in
+from plugin.survey.networks import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from plugin.doctor.patient import Patient
-
-
-def directory(patient: Patient) -> Iterator[Finding]:
-    """Whether the directory of the configurations can be read."""
-    path = patient.places.conf_dir
-    if not os.path.exists(path):
-        yield Finding(
-            NOTICE,
-            path,
-            "there is no such directory, hence no network that a runtime could use",
-            "make it and write a network into it; --conf-dir names another",
-        )
-    try:
-        networks_in(path)
-    except IoFailure as error:
-        yield from_error(ERROR, path, error)
 
 
 def readable(patient: Patient) -> Iterator[Finding]:

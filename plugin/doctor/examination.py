@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError
-from plugin.doctor import access, agent, configuration, installation, interfaces, kernel, leases, masters, store
+from plugin.doctor import (
+    access,
+    agent,
+    configuration,
+    installation,
+    interfaces,
+    kernel,
+    leases,
+    masters,
+    placement,
+    store,
+)
 from plugin.doctor.finding import ERROR, Finding, from_error
 from plugin.doctor.patient import Patient
 
@@ -31,7 +42,10 @@ CHECKS: Final[dict[str, Check]] = {
     "install-release": installation.releases,
     "settings-valid": store.settings,
     "settings-log-file": store.log_file,
-    "conf-directory": configuration.directory,
+    "conf-directory": placement.directory,
+    "conf-nothing": placement.nothing,
+    "conf-misplaced": placement.misplaced,
+    "conf-podman": placement.podman,
     "conf-readable": configuration.readable,
     "conf-valid": configuration.valid,
     "conf-names": configuration.names,

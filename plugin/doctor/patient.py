@@ -48,6 +48,9 @@ class Places:
     data_dir: str = IpamConfig.data_dir
     units: str = "/etc/systemd/system:/usr/lib/systemd/system"
     sysfs: str = "/sys"
+    podman: str = "podman"
+    containers_conf: str = "/usr/share/containers/containers.conf:/etc/containers/containers.conf"
+    containers_storage: str = "/var/lib/containers/storage"
 
 
 class Patient:

@@ -110,6 +110,43 @@ def dead_dhcp_daemon(room: Sickroom) -> None:
         left.bind(str(dhcp("dhcp.sock")(room)))
 
 
+def misplaced(file: str) -> Callable[[Sickroom], None]:
+    """The network's file where no runtime looks; what is beside it is a copy, or none of ours."""
+
+    def plant(room: Sickroom) -> None:
+        place = room.places["conf-dir"]
+        room.write("60-x.conflist", name="x", plugins=[room.plugin()])
+        (place / "60-x.conflist.bak").write_text((place / "60-x.conflist").read_text())
+        room.write("README.txt").write_text("as macvlan, our own type of network")
+        (place / file).parent.mkdir(exist_ok=True)
+        (place / "50-lan.conflist").rename(place / file)
+
+    return plant
+
+
+def podman(conf: str, noted: str = "", file: str = "50-lan.conflist") -> Callable[[Sickroom], None]:
+    """A node with podman, which has these settings and this note of the backend that it once chose."""
+
+    def plant(room: Sickroom) -> None:
+        room.places["podman"].touch(0o755)
+        room.places["containers-conf"].write_text('[network]\nnetwork_backend = ""')
+        drop_ins = room.places["containers-conf"].with_name("containers-conf.d")
+        drop_ins.mkdir()
+        (drop_ins / "10-x.conf").write_text(conf)
+        room.places["containers-storage"].mkdir()
+        if noted:
+            (room.places["containers-storage"] / "defaultNetworkBackend").write_text(noted)
+        (room.places["conf-dir"] / "50-lan.conflist").unlink()
+        room.write(file, **({"plugins": [room.plugin()]} if file.endswith("conflist") else room.plugin()))
+
+    return plant
+
+
+def installed_netavark(room: Sickroom) -> None:
+    podman(conf="")(room)
+    room.before = "mount -t tmpfs tmpfs /usr/lib/podman; install /dev/null /usr/lib/podman/netavark"
+
+
 def dangling(room: Sickroom) -> None:
     link = room.places["bin-dir"] / "host-local"
     link.unlink()
@@ -327,6 +364,39 @@ FAULTS = {
     "no configurations": Fault(
         lambda room: shutil.rmtree(room.places["conf-dir"]), "conf-directory", "no such directory", "make it",
         severity="notice",
+    ),
+    "no network of ours": Fault(
+        lambda room: room.write("50-lan.conflist", plugins=[{"type": "bridge"}]), "conf-nothing", "no runtime calls us",
+        "write one", severity="notice",
+    ),
+    "a directory with nothing in it": Fault(
+        lambda room: (room.places["conf-dir"] / "50-lan.conflist").unlink(), "conf-nothing", "no runtime calls us",
+        "write one", severity="notice",
+    ),
+    "a file with a wrong ending": Fault(
+        misplaced("50-lan.yaml"), "conf-misplaced", "runtimes read *.conf *.conflist *.json in", "mv ",
+        severity="warning",
+    ),
+    "a file above the directory": Fault(
+        misplaced("../50-lan.conflist"), "conf-misplaced", "a network of ours", "mv ", severity="warning"
+    ),
+    "a file in the directory beside": Fault(
+        misplaced("../netd/50-lan.conf"), "conf-misplaced", "a network of ours", "mv ", severity="warning"
+    ),
+    "podman on netavark by its settings": Fault(
+        podman(conf='[network]\nnetwork_backend = "netavark"'), "conf-podman", "backend is netavark",
+        'network_backend = "cni"', severity="notice",
+    ),
+    "podman on netavark by its first use": Fault(
+        podman(conf="[network]\n", noted="netavark\n"), "conf-podman", "backend is netavark", "from 5 on",
+        severity="notice",
+    ),
+    "podman on netavark by what is installed": Fault(
+        installed_netavark, "conf-podman", "backend is netavark", "from 5 on", severity="notice"
+    ),
+    "podman does not read a .conf": Fault(
+        podman(conf='[network]\nnetwork_backend = "cni"', noted="netavark", file="50-lan.conf"), "conf-podman",
+        "podman reads *.conflist alone", 'conflist with "plugins"', severity="notice",
     ),
     "configuration not JSON": Fault(
         lambda room: room.write("60-x.conf").write_text("{"), "conf-readable", "error unmarshall", "mend the file"

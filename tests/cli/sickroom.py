@@ -25,9 +25,12 @@ class Sickroom:
     def __init__(self, lan: Lan, runtime: Runtime, directory: Path) -> None:
         self.lan = lan
         self.runtime = runtime
-        self.places = {name: directory / name for name in ("conf-dir", "app-dir", "data-dir", "units", "sysfs")}
+        self.places = {name: directory / name for name in ("cni/conf-dir", "app-dir", "data-dir", "units", "sysfs")}
         for place in self.places.values():
-            place.mkdir()
+            place.mkdir(parents=True)
+        self.places["conf-dir"] = self.places.pop("cni/conf-dir")
+        for name in ("podman", "containers-conf", "containers-storage"):
+            self.places[name] = directory / name
         self.places["bin-dir"] = runtime.cni_path
         self.places["settings"] = runtime.settings
         self.places["socket"] = directory / "agent.sock"
