@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from conf import versions
 from conf.environment import IDENTIFIER
 from conf.errors import DecodingFailure, InvalidNetworkConfig
 from conf.keys import fold_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Judged = TypeVar("Judged")
+REMEMBERED: Final = 1 << 14  # bytes of a document
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,20 @@ class Document:
     values: dict[str, Any] = field(compare=False)
     version: str
     network: str
+
+
+def remembering(judge: Callable[[Document], Judged]) -> Callable[[Document], Judged]:
+    """Have what is made of the last documents kept: an agent is sent the same one for every container of a network.
+
+    Those that no network needs are not: of some, what is made takes a hundred times as much memory.
+    """
+    remembered = lru_cache(maxsize=16)(judge)
+
+    @wraps(judge)
+    def judge_or_remember(document: Document) -> Judged:
+        return remembered(document) if len(document.stdin) <= REMEMBERED else judge(document)
+
+    return judge_or_remember
 
 
 def decode_object(stdin: bytes) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conf import models
 from conf.addresses import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
 from conf.arguments import require_known
+from conf.document import remembering
 from conf.errors import InvalidNetworkConfig
 from conf.keys import UnknownKeys, fold_keys
 from conf.models import validate
@@ -63,9 +63,9 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     )
 
 
-@lru_cache(maxsize=16)
+@remembering
 def _judge_pool(document: Document) -> tuple[models.PoolModel, UnknownKeys]:
-    """The pool's model; an agent is sent the same configuration for every container of a network."""
+    """The pool's model."""
     unknown: UnknownKeys = []
     values = fold_keys(document.values, ["ipam"])[0]["ipam"]
     return validate(models.PoolModel, values, "ipam.", unknown), unknown

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 # (object, key, keys that the object knows)
 UnknownKeys = list[tuple[str, str, list[str]]]
+LONGEST_WORD = 64
 
 
 def fold_keys(values: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
@@ -32,7 +33,8 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """A hint for a word that is not known: the nearest known one, or the list of all."""
     from difflib import get_close_matches  # noqa: PLC0415 - only needed once something is wrong
 
-    near = get_close_matches(word.lower(), [k.lower() for k in known], 1)
+    # Comparing takes the product of the lengths.
+    near = get_close_matches(word.lower(), [k.lower() for k in known], 1) if len(word) <= LONGEST_WORD else []
     for candidate in known:
         if near and candidate.lower() == near[0]:
             return f'did you mean "{candidate}"?'

@@ -5,12 +5,12 @@ Which of several sources wins is decided here, and for addresses in ``conf.ipam`
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from conf import models
 from conf.addresses import POOL
 from conf.arguments import require_known, split_arguments
+from conf.document import remembering
 from conf.errors import InvalidNetworkConfig
 from conf.keys import UnknownKeys, fold_keys
 from conf.models import validate
@@ -56,9 +56,9 @@ def read_request(environment: Environment, document: Document) -> Request:
     )
 
 
-@lru_cache(maxsize=16)
+@remembering
 def _judge(document: Document) -> tuple[models.NetworkModel, UnknownKeys]:
-    """The network's model; an agent is sent the same configuration for every container of a network."""
+    """The network's model."""
     unknown: UnknownKeys = []
     return validate(models.NetworkModel, document.values, "", unknown), unknown
 

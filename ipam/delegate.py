@@ -10,7 +10,7 @@ from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMi
 from conf.keys import fold_keys
 from conf.result import read_result
 from ipam import pool
-from ipam.execution import execute
+from ipam.execution import LONGEST_ANSWER, AnswerTooLong, execute
 from ipam.lease import AssignedAddress, Assignment
 from ipam.reclaim import forget_invalid
 
@@ -108,6 +108,12 @@ class Delegate:
                 f'IPAM plugin "{path}" did not end its {verb} within {seconds:.3g} s and was killed; '
                 'mend what it waits for, or raise "delegate_timeout" in the settings',
                 f'"delegate_timeout" is {self._timeout:g} s for all that one call executes',
+            ) from error
+        except AnswerTooLong as error:
+            raise IpamPluginFailure(
+                f'IPAM plugin "{path}" answered its {verb} with more than {LONGEST_ANSWER} bytes and was killed; '
+                'fix it, or name another in "ipam.type"',
+                "a result has some hundred bytes",
             ) from error
         except OSError as error:
             raise IpamPluginFailure(

@@ -1,10 +1,12 @@
-"""Somebody else's executable, run with one input to its end, or until its time is up."""
+"""Somebody else's executable, run with one input to its end, or until its time is up or its answer too long."""
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEATH_SECONDS: Final = 1.0
+LONGEST_ANSWER: Final = 1 << 20
+"""Bytes of stdout; a result has some hundred."""
+
+
+class AnswerTooLong(Exception):
+    """It wrote more than ``LONGEST_ANSWER`` and was killed."""
 
 
 def execute(
@@ -20,24 +28,41 @@ def execute(
     """Run it with this environment and these descriptors inherited; its status and stdout. Its stderr is ours.
 
     Its end is the end of what it prints, by itself or by what it has started. Raises OSError where it cannot be run,
-    TimeoutError where it was killed after so many seconds, together with what it has started.
+    TimeoutError or AnswerTooLong where it was killed, together with what it has started.
     """
-    # A group of its own, to be killed as a whole.
-    process = subprocess.Popen(  # noqa: S603 - executing what CNI_PATH holds is the protocol
-        [path],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=variables,
-        pass_fds=descriptors,
-        process_group=0,
-    )
+    deadline = time.monotonic() + seconds
+    with open(os.memfd_create("stdin", os.MFD_CLOEXEC), "w+b", buffering=0) as document:
+        document.write(stdin)
+        document.seek(0)
+        # A group of its own, to be killed as a whole.
+        process = subprocess.Popen(  # noqa: S603 - executing what CNI_PATH holds is the protocol
+            [path], stdin=document, stdout=subprocess.PIPE, env=variables, pass_fds=descriptors, process_group=0
+        )
     try:
-        stdout, _ = process.communicate(stdin, seconds)
+        stdout = _read_answer(process, deadline)
+        process.wait(max(deadline - time.monotonic(), 0))
     except subprocess.TimeoutExpired as error:
         raise TimeoutError from error
     finally:
         _end(process)
     return process.returncode, stdout
+
+
+def _read_answer(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    descriptor = process.stdout.fileno()  # type: ignore[union-attr] # it was asked for
+    readable = select.poll()  # unlike select(), whatever the descriptor's number
+    readable.register(descriptor, select.POLLIN)
+    chunks: list[bytes] = []
+    size = 0
+    while readable.poll(max(deadline - time.monotonic(), 0) * 1000):
+        chunk = os.read(descriptor, 1 << 16)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LONGEST_ANSWER:
+            raise AnswerTooLong
+    raise TimeoutError
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -47,7 +72,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()  # it may have left its group
         with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel, and dies when it comes out
             process.wait(DEATH_SECONDS)
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            with suppress(BrokenPipeError):  # what it has not read
-                pipe.close()
+    if process.stdout:
+        process.stdout.close()
