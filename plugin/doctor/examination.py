@@ -42,6 +42,7 @@ CHECKS: Final[dict[str, Check]] = {
     "install-release": installation.releases,
     "settings-valid": store.settings,
     "settings-log-file": store.log_file,
+    "settings-record-dir": store.record_dir,
     "conf-directory": placement.directory,
     "conf-nothing": placement.nothing,
     "conf-misplaced": placement.misplaced,
@@ -70,6 +71,7 @@ CHECKS: Final[dict[str, Check]] = {
     "store-intact": store.intact,
     "leases-earlier-boot": leases.earlier_boot,
     "leases-leaked": leases.leaked,
+    "leases-two-stores": leases.two_stores,
     "leases-pool-full": leases.pool_full,
     "links-unrecorded": interfaces.unrecorded,
     "links-missing": interfaces.missing,
@@ -99,5 +101,7 @@ def _found(name: str, patient: Patient) -> list[Finding]:
     except CniError as error:
         return [from_error(ERROR, "doctor", error)]
     except OSError as error:
-        cure = "run doctor as root with all capabilities, where the plugin runs"
+        cure = f"mend that, or leave this check out: --skip {name}"
+        if isinstance(error, PermissionError):
+            cure = "run doctor as root with all capabilities, where the plugin runs"
         return [Finding(ERROR, "doctor", f"this could not be looked at: {error}", cure)]

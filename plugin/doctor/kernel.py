@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -52,6 +53,9 @@ def macvlan(patient: Patient) -> Iterator[Finding]:
     del patient
     try:
         with _child() as (netlink, link):
+            if link is None or link.kind != KIND:
+                yield not_a_macvlan(link)
+                return
             netlink.send(messages.set_alias(link.index, "doctor"))
             marked = netlink.link(CHILD)
             if marked is None or marked.alias != "doctor":
@@ -73,11 +77,24 @@ def macvlan(patient: Patient) -> Iterator[Finding]:
         return
 
 
+def not_a_macvlan(made: Link | None) -> Finding:
+    """What to say where the kernel was asked for a macvlan, refused nothing, and did not make one."""
+    there = f'an interface of kind "{made.kind}" is there instead' if made else "no interface is there"
+    return Finding(
+        ERROR,
+        KERNEL,
+        f"it was asked for a macvlan and refused nothing, but {there}",
+        "use a kernel whose rtnetlink makes macvlans: one that is imitated (a sandbox) may not",
+    )
+
+
 def sysctls(patient: Patient) -> Iterator[Finding]:
     """Whether the sysctls of a container's interface can be written."""
     del patient
     try:
         with _child() as (_, link):
+            if link is None:  # which is told of as above
+                return
             sysctl.write("ipv4", link.name, "arp_notify", "1")
     except KernelRefusal:  # no macvlan, which has a check of its own
         return
@@ -146,15 +163,15 @@ def judged(values: dict[str, int]) -> Iterator[Finding]:
 
 
 @contextmanager
-def _child() -> Iterator[tuple[Netlink, Link]]:
-    """A macvlan in a throw-away namespace in which the thread stands. Raises KernelRefusal or OSError."""
+def _child() -> Iterator[tuple[Netlink, Link | None]]:
+    """What the kernel makes of a macvlan in a throw-away namespace, in which the thread stands.
+
+    Raises KernelRefusal or OSError.
+    """
     with throw_away() as namespace, namespace.entered(), Netlink() as netlink:
         master = _master(netlink)
         netlink.send(messages.create_macvlan(MacvlanAttributes(CHILD, master, "bridge"), None))
-        link = netlink.link(CHILD)
-        if link is None or link.kind != KIND:
-            raise KernelRefusal(0, f"it made {link} instead", 0)
-        yield netlink, link
+        yield netlink, netlink.link(CHILD)
 
 
 def _master(netlink: Netlink) -> Link:
@@ -168,4 +185,4 @@ def _master(netlink: Netlink) -> Link:
         link = netlink.link("master")
         if link is not None:
             return link
-    raise refusals[0]
+    raise refusals[0] if refusals else KernelRefusal(errno.ENODEV, f"none of {', '.join(PARENTS)} is made", 0)

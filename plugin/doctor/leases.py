@@ -13,7 +13,12 @@ from plugin.survey.pools import usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netaddr import IPAddress
+
+    from ipam.lease import Owner
     from plugin.doctor.patient import Patient
+    from plugin.survey.holdings import Holding
+    from plugin.survey.understood import Understood
 
 NEARLY_FULL = 0.9
 
@@ -42,6 +47,41 @@ def leaked(patient: Patient) -> Iterator[Finding]:
                 + (f" and {held}" if held else ""),
                 "cni-macvlan-py gc, or DEL of the container",
             )
+
+
+def two_stores(patient: Patient) -> Iterator[Finding]:
+    """Which containers hold addresses in another store than the one that their network allocates from now."""
+    held = [each for each in patient.holdings if not each.fate.stale and each.boot == "this"]
+    for network in patient.networks if held else ():
+        here = {
+            address: each.owner
+            for each in held
+            if (each.owner.network, each.data_dir) == (network.network, network.data_dir)
+            for address in each.addresses
+        }
+        for each in held:
+            if each.owner.network == network.network and each.data_dir != network.data_dir:
+                yield from (_elsewhere(network, each, address, here) for address in _missed(network, each, here))
+
+
+def _missed(network: Understood, holding: Holding, here: dict[IPAddress, Owner]) -> list[IPAddress]:
+    """The addresses of a holding that the network gives, and does not know to be this owner's."""
+    return [each for each in holding.addresses if network.gives(each) and here.get(each) != holding.owner]
+
+
+def _elsewhere(network: Understood, holding: Holding, address: IPAddress, here: dict[IPAddress, Owner]) -> Finding:
+    subject, other = f"container {holding.owner.container_id}, {holding.owner.ifname}", here.get(address)
+    text = f'it holds {canonical(address)} of network "{network.network}" in {_named(holding.data_dir)}'
+    now = _named(network.data_dir)
+    if other:
+        cure = "start one of the two anew"
+        return Finding(ERROR, subject, f"{text}, and container {other.container_id} holds it in {now}", cure)
+    cure = f'start the container anew, or "exclude" the address in {network.file} as long as it lives'
+    return Finding(WARNING, subject, f"{text}; the network allocates from {now} now, where it is free", cure)
+
+
+def _named(data_dir: str) -> str:
+    return f"host-local's directory {data_dir}" if data_dir else "the lease database"
 
 
 def pool_full(patient: Patient) -> Iterator[Finding]:

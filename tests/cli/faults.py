@@ -305,6 +305,37 @@ def exhausted_for_others(room: Sickroom) -> None:
     room.write("50-lan.conflist", plugins=[bridge])
 
 
+def by_host_local(room: Sickroom) -> dict[str, object]:
+    """The network's range, given by host-local."""
+    found = ranges(rangeStart="10.9.0.10", rangeEnd="10.9.0.19")
+    return found | {"type": "host-local", "dataDir": str(room.places["data-dir"])}
+
+
+def moved_to_host_local(room: Sickroom) -> None:
+    attached(room)
+    conf(ipam=by_host_local(room))(room)
+
+
+def held_twice(room: Sickroom) -> None:
+    moved_to_host_local(room)
+    room.runtime.add(room.config(ipam=by_host_local(room)), room.lan.container(), plugin=DOOR.name).expect()
+
+
+def held_twice_and_back(room: Sickroom) -> None:
+    held_twice(room)
+    conf()(room)
+
+
+def read_only_leases(room: Sickroom) -> None:
+    conf(ipam=by_host_local(room))(room)
+    room.before = f"mount -t tmpfs -o ro tmpfs {room.places['data-dir']}"
+
+
+def without_journal(room: Sickroom) -> None:
+    settings('log_format = "journal"')(room)
+    room.before = "[ ! -d /run/systemd ] || mount -t tmpfs tmpfs /run/systemd"
+
+
 def foreign_leases(room: Sickroom) -> None:
     directory = room.places["data-dir"] / "docker-lan"
     directory.mkdir()
@@ -360,6 +391,16 @@ FAULTS = {
     "settings with a typo": Fault(settings('log_levle = "info"'), "settings-valid", "log_levle", 'mean "log_level"'),
     "log file nowhere": Fault(
         settings('log_file = "/nonexistent/log"'), "settings-log-file", "no call succeeds", "make the directory"
+    ),
+    "log file a directory": Fault(
+        settings('log_file = "/tmp"'), "settings-log-file", "no call succeeds", "leave log_file out"
+    ),
+    "no journal": Fault(
+        without_journal, "settings-log-file", "/run/systemd/journal/socket", "settings"
+    ),
+    "records nowhere": Fault(
+        settings('record_dir = "/dev/null/x"'), "settings-record-dir", "no call is recorded", "leave record_dir out",
+        severity="warning",
     ),
     "no configurations": Fault(
         lambda room: shutil.rmtree(room.places["conf-dir"]), "conf-directory", "no such directory", "make it",
@@ -484,6 +525,16 @@ FAULTS = {
     "socket for all": Fault(open_socket, "agent-access", "mode is 0666", "chmod 600", severity="warning"),
     "auto beside a unit": Fault(auto_and_unit, "agent-unit-and-auto", '"auto"', '"external"', severity="warning"),
     "read-only disk": Fault(mounted("ro"), "store-writable", "file system is read-only", "mount it writable"),
+    "state directory below a file": Fault(
+        settings('state_dir = "/dev/null/state"'), "store-writable", "it is no directory", "name another state_dir"
+    ),
+    "state directory a link to nowhere": Fault(
+        lambda room: room.runtime.state_dir.symlink_to("/nonexistent"), "store-writable", "leads to /nonexistent",
+        "make a directory of it",
+    ),
+    "host-local's directory read-only": Fault(
+        read_only_leases, "store-writable", "file system is read-only", "dataDir"
+    ),
     "full disk": Fault(
         mounted("size=64k", "head -c 64k /dev/zero > {state}/x"), "store-space", "0 KiB left", "make room"
     ),
@@ -499,6 +550,16 @@ FAULTS = {
         earlier_boot, "leases-earlier-boot", "1 attachments", "the next ADD", severity="notice"
     ),
     "container killed": Fault(killed_container, "leases-leaked", "10.9.0.10", "gc, or DEL", severity="warning"),
+    "addresses in the database, and host-local now": Fault(
+        moved_to_host_local, "leases-two-stores", "holds 10.9.0.10 of network", "start the container anew",
+        severity="warning",
+    ),
+    "an address in two stores": Fault(
+        held_twice, "leases-two-stores", "holds it in host-local's directory", "start one of the two anew"
+    ),
+    "an address in two stores, and the pool again": Fault(
+        held_twice_and_back, "leases-two-stores", "holds it in the lease database", "start one of the two anew"
+    ),
     "pool exhausted": Fault(
         nearly_exhausted, "leases-pool-full", "2 of 2 addresses", "widen the range", severity="warning"
     ),

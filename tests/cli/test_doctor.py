@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugin.doctor.examination import CHECKS
-from plugin.doctor.kernel import judged
+from plugin.doctor.kernel import judged, not_a_macvlan
+from plugin.link.netlink import Netlink
+from plugin.link.netns import open_namespace
 from tests.agent.process import Agent
 from tests.cli import faults
 from tests.cli.command import answered, call
@@ -119,6 +121,17 @@ def test_sysctls_that_containers_inherit() -> None:
     assert list(judged({"arp_filter": 0, "arp_ignore": 2, "rp_filter": 2})) == []
     subjects = [finding.subject for finding in judged({"arp_filter": 1, "arp_ignore": 8, "rp_filter": 1})]
     assert subjects == [f"net.ipv4.conf.*.{key}" for key in ("arp_filter", "arp_ignore", "rp_filter")]
+
+
+@pytest.mark.parametrize("made", [None, "bridge"])
+def test_a_kernel_that_neither_refuses_nor_obeys(lan: Lan, made: str | None) -> None:
+    """As sandboxes may, which imitate one."""
+    lan.node.batch("link add try0 type bridge")
+    with open_namespace(str(lan.node.path)).entered(), Netlink() as netlink:
+        found = not_a_macvlan(netlink.link("try0") if made else netlink.link("try1"))
+    assert f'kind "{made}"' in found.found if made else "no interface is there" in found.found
+    assert "Success" not in found.found
+    assert "use a kernel" in found.cure
 
 
 def state_of(*places: Path) -> dict[str, tuple[object, ...]]:
