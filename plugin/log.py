@@ -8,9 +8,10 @@ import os
 import stat
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import InvalidSettings
+from conf.printable import printable, shortened
 from ipam.regular import open_regular
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def set_up(settings: Settings) -> None:
 
 def name_call(environment: Environment, network: str) -> None:
     """Name the call that this thread serves in its log lines."""
-    _call.set((environment.command, environment.container_id, environment.ifname, network))
+    _call.set(tuple(map(shortened, (environment.command, environment.container_id, environment.ifname, network))))
 
 
 def end_call(failure: CniError | None, began: float) -> None:
@@ -55,12 +56,23 @@ def end_call(failure: CniError | None, began: float) -> None:
     _call.set(())
 
 
-class _OneLine(logging.Formatter):
-    """Text of which a message, which may be another program's, cannot begin a line."""
+class Bounded(logging.Formatter):
+    """Lines that no traceback makes endless; its last line may be another program's."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as the class that it is of
+        """The traceback."""
+        return shortened(super().formatException(ei))
+
+
+class _OneLine(Bounded):
+    """Text in which a message, which may be another program's, cannot begin a line, nor move a terminal's cursor."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as the class that it is of
-        record.message = record.message.replace("\r", "\\r").replace("\n", "\\n")
+        record.message = printable(record.message)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as above
+        return "\n".join(f"  {printable(line)}" for line in super().formatException(ei).split("\n"))
 
 
 class _File(logging.FileHandler):
@@ -104,6 +116,7 @@ def _file(path: str) -> logging.Handler:
 
 def _add_call(record: logging.LogRecord) -> bool:
     words = _call.get()
-    record.call = "".join(f" {word}" for word in words if word)
+    record.call = printable("".join(f" {word}" for word in words if word))
+    record.msg, record.args = shortened(record.getMessage()), None
     record.__dict__.update(zip(NAMES, words, strict=False))
     return True

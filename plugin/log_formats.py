@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
-import os
 import socket
 import struct
 import sys
 import time
 
 from conf.errors import InvalidSettings
-from plugin.log import NAMES
+from conf.printable import printable
+from plugin.log import NAMES, Bounded
 
 FACTS = (*NAMES, "code", "duration_ms")
 JOURNAL = "/run/systemd/journal/socket"
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}  # syslog(3)
 SEND_BUFFER = 8 << 20
-TOO_LONG = {errno.EMSGSIZE, errno.ENOBUFS}
-SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL  # else journald refuses it
 LENGTH = struct.Struct("<Q")
 
-_plain = logging.Formatter("%(message)s")
+_plain = Bounded("%(message)s")
 
 
 def facts(record: logging.LogRecord) -> dict[str, str | int | float]:
@@ -62,22 +58,12 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send one line; nobody waits for a journald that is stuck."""
-        datagram = _datagram(record)
         try:
-            self._send(datagram)
+            self._socket.send(_datagram(record))
         except OSError as error:
-            sys.stderr.write(f"journald took no line: {error.strerror}; it was: {_plain.format(record)}\n")
-
-    def _send(self, datagram: bytes) -> None:
-        try:
-            self._socket.send(datagram)
-        except OSError as error:
-            if error.errno not in TOO_LONG:
-                raise
-            with open(os.memfd_create("log", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "wb", buffering=0) as file:
-                file.write(datagram)
-                fcntl.fcntl(file, fcntl.F_ADD_SEALS, SEALS)
-                socket.send_fds(self._socket, [b""], [file.fileno()])
+            sys.stderr.write(
+                printable(f"journald took no line: {error.strerror}; it was: {_plain.format(record)}") + "\n"
+            )
 
     def close(self) -> None:
         """Close the socket."""

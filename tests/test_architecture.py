@@ -108,6 +108,16 @@ NAMES = {
     "one answer on stdout": Law(
         "*", ("sys.stdout", "sys.__stdout__"), "one JSON document: whoever else prints, breaks it", ("plugin/cli/*",)
     ),
+    "people are told in one way": Law(
+        "*", ("click.echo", "click.secho", "print"),
+        "who writes what came from outside without making it printable hands a stranger the administrator's terminal",
+        ("plugin/cli/output.py", "plugin/cli/show.py"),
+    ),
+    "words on stderr": Law(
+        "*", ("sys.stderr", "sys.__stderr__"), "as above; and a call's words go to its log",
+        ("plugin/door.py", "plugin/log_formats.py", "plugin/agent/client.py", "plugin/agent/command.py",
+         "plugin/cli/__init__.py", "plugin/cli/show.py", "plugin/cli/demo.py"),
+    ),
     "one exit": Law(
         "*", ("sys.exit", "os._exit", "posix._exit", "SystemExit", "quit", "exit"),
         "the door alone ends the process, when the answer is out", ("plugin/cli/*",),

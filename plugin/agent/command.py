@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from conf.errors import CniError
+from conf.printable import printable
 from plugin import log
 from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.listener import is_listened_to
@@ -57,7 +58,7 @@ def run_agent(arguments: list[str]) -> int:
         options = Options(path, chosen.workers, limit=chosen.limit, idle=chosen.idle, stand_by=chosen.stand_by)
         server = Server(options, _meter(settings))
     except (CniError, OSError) as error:
-        sys.stderr.write(f"cni-macvlan-py agent: {path}: {error}\n")
+        sys.stderr.write(printable(f"cni-macvlan-py agent: {path}: {error}") + "\n")
         return 1
     gc.freeze()  # what is there by now stays: no collection need look at it again
     server.run()

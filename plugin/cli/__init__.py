@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from conf.printable import printable
 from conf.versions import SUPPORTED
 from plugin.survey.release import HOME, PROGRAM, version_of
 
@@ -27,7 +28,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our words has gone
         return 1
     except OSError as error:
-        sys.stderr.write(f"{' '.join([PROGRAM, *arguments[:1]])}: {error}\n")
+        sys.stderr.write(printable(f"{' '.join([PROGRAM, *arguments[:1]])}: {error}") + "\n")
         return 1
     return status
 

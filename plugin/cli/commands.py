@@ -9,6 +9,7 @@ import click
 
 from conf.errors import CniError
 from plugin.cli import COMPLETE
+from plugin.cli.output import lines, note
 from plugin.survey.release import PROGRAM
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def serve(arguments: Sequence[str]) -> int:
     try:
         status: int = ALL.main(arguments, PROGRAM, COMPLETE, standalone_mode=False)
     except click.UsageError as error:
-        error.show()
+        _show_misuse(error)
         return error.exit_code
     except click.ClickException as error:
         return _failed(arguments, error.format_message())
@@ -99,6 +100,13 @@ def serve(arguments: Sequence[str]) -> int:
     return status
 
 
+def _show_misuse(error: click.UsageError) -> None:
+    """Show what click would, made printable."""
+    if error.ctx:
+        lines(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} {HELP}' for help.\n", err=True)
+    note(f"Error: {error.format_message()}")
+
+
 def _failed(arguments: Sequence[str], why: str) -> int:
-    click.echo(f"{PROGRAM} {arguments[0]}: {why}", err=True)
+    note(f"{PROGRAM} {arguments[0]}: {why}")
     return 1

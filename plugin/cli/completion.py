@@ -7,6 +7,7 @@ from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from plugin.cli import COMPLETE
 from plugin.cli.commands import ALL
+from plugin.cli.output import Plain, line
 from plugin.survey.release import PROGRAM
 
 SHELLS = {shell.name: shell for shell in (BashComplete, ZshComplete, FishComplete)}
@@ -24,5 +25,5 @@ def command(shell: str) -> int:
 
     Put the line into the shell's start-up file to have it in every session.
     """  # noqa: D301 - \b is click's mark for lines that stay as they are
-    click.echo(SHELLS[shell](ALL, {}, PROGRAM, COMPLETE).source())
+    line(Plain(SHELLS[shell](ALL, {}, PROGRAM, COMPLETE).source()))
     return 0

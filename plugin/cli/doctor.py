@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.output import COLOURS, document, json_option, require_root
+from plugin.cli.output import COLOURS, document, json_option, line, lines, require_root, styled
 from plugin.doctor.examination import CHECKS, examine
 from plugin.doctor.finding import ERROR, Finding
 from plugin.doctor.patient import Places
@@ -66,15 +66,15 @@ def command(*, as_json: bool, only: tuple[str, ...], skip: tuple[str, ...], **pl
     else:
         for name, finding in found:
             _tell(name, finding)
-        click.echo(_summary(len(chosen), [finding for _, finding in found]))
+        line(_summary(len(chosen), [finding for _, finding in found]))
     return int(any(finding.severity == ERROR for _, finding in found))
 
 
 def _tell(name: str, finding: Finding) -> None:
-    severity = click.style(finding.severity.upper(), fg=COLOURS[finding.severity], bold=True)
-    click.echo(f"{severity} {finding.subject}  {click.style(f'[{name}]', dim=True)}")
-    click.echo(_indented(finding.found))
-    click.echo(_indented(finding.cure, "cure: ") + "\n")
+    severity = styled(finding.severity.upper(), fg=COLOURS[finding.severity], bold=True)
+    line(severity, f" {finding.subject}  ", styled(f"[{name}]", dim=True))
+    lines(_indented(finding.found))
+    lines(_indented(finding.cure, "cure: ") + "\n")
 
 
 def _indented(text: str, first: str = "") -> str:

@@ -8,7 +8,7 @@ import click
 
 from conf.settings import parse_settings
 from plugin.cli.cni_directory import CniDirectory, Refused, write_whole
-from plugin.cli.output import document, json_option
+from plugin.cli.output import document, json_option, line
 from plugin.survey.release import HOME, ROLES
 
 LAUNCHER = os.path.join(HOME, "entry")
@@ -57,7 +57,10 @@ def tell(done: list[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
         document([{"action": action, "path": path} for action, path in done])
     else:
-        click.echo("\n".join(f"{action} {path}" for action, path in done) or "nothing to do")
+        for action, path in done:
+            line(f"{action} {path}")
+        if not done:
+            line("nothing to do")
 
 
 def is_ours(path: str) -> bool:

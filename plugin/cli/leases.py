@@ -16,6 +16,7 @@ from plugin.cli.output import (
     document,
     dry_run_option,
     json_option,
+    line,
     local_time,
     note,
     short,
@@ -123,9 +124,9 @@ def command(
     if chosen:
         table(LEASES, [row for each in chosen for row in _rows(each)])
     else:
-        click.echo("no leases")
+        line("no leases")
     if usage:
-        click.echo()
+        line()
         table(RANGES, [each.as_row() for each in usage])
     for why in seen.passed_over:
         note(f"passed over: {why}")

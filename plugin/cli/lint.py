@@ -10,7 +10,7 @@ import click
 from conf.addresses import POOL
 from conf.errors import CniError, IoFailure
 from plugin.cli.here import cni_path_option
-from plugin.cli.output import COLOURS, document, json_option, printable
+from plugin.cli.output import COLOURS, document, json_option, line, styled
 from plugin.lint.finding import ERROR, Finding
 from plugin.lint.judge import judge
 from plugin.lint.overlaps import doubled, overlaps
@@ -44,10 +44,9 @@ def command(*, files: tuple[str, ...], strict: bool, no_node: bool, cni_path: st
         document({"findings": [each.as_json() for each in findings], "errors": errors, "warnings": warnings})
     else:
         for each in findings:
-            click.echo(
-                printable(str(each)).replace(each.severity, click.style(each.severity, fg=COLOURS[each.severity]), 1)
-            )
-        click.echo(f"errors: {errors}, warnings: {warnings}")
+            before, _, after = str(each).partition(each.severity)
+            line(before, styled(each.severity, fg=COLOURS[each.severity]), after)
+        line(f"errors: {errors}, warnings: {warnings}")
     return int(bool(errors or (strict and warnings)))
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from conf.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -30,6 +32,28 @@ UNBROKEN: Final = 1000
 """Columns of an output that is no terminal: what reads lines should find one in each row."""
 
 
+class Plain(str):
+    """Text that is written as it is: our own, or made printable."""
+
+    __slots__ = ()
+
+
+def styled(text: str, **style: Any) -> Plain:  # noqa: ANN401 - as click.style
+    """A part of a line, made printable and given a colour where there is a terminal."""
+    return Plain(click.style(printable(text), **style))
+
+
+def line(*parts: str, err: bool = False) -> None:
+    """Write a line for people, made printable: on stdout what is the answer, on stderr what is none."""
+    click.echo("".join(each if isinstance(each, Plain) else printable(each) for each in parts), err=err)
+
+
+def lines(text: str, *, err: bool = False) -> None:
+    """Write text whose line ends are our own, as ``line`` does."""
+    for each in text.split("\n"):
+        line(each, err=err)
+
+
 def document(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Write the answer for programs."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
@@ -40,12 +64,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     lines = [columns, *(list(map(printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     padded = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-    click.echo("\n".join(padded))
-
-
-def printable(text: str) -> str:
-    """The text with whatever would move a cursor, break a line or have no character written as an escape."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    for each in padded:
+        click.echo(each)
 
 
 def console() -> Console:
@@ -57,21 +77,21 @@ def console() -> Console:
 
 def note(text: str) -> None:
     """Write what is no part of the answer."""
-    click.echo(text, err=True)
+    line(text, err=True)
 
 
 def require_root(why: str) -> None:
     """Raise ClickException for anybody else."""
     if os.geteuid():
-        raise click.ClickException(f"needs root, {why}; run it by sudo")
+        raise click.ClickException(f"needs root, {why}; run it with sudo")
 
 
 def confirm(question: str) -> bool:
     """Ask, and tell whether the answer was yes; no answer is none."""
-    click.echo(f"{question} [y/N] ", nl=False, err=True)
+    click.echo(f"{printable(question)} [y/N] ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
-        click.echo(err=True)
+        line(err=True)
     return answer.strip().lower() in {"y", "yes"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from conf.printable import printable
 from plugin.cli.output import place
 from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED
 
@@ -58,4 +59,4 @@ def _child(child: dict[str, Any], top: float, middle: float) -> list[str]:
 
 
 def _text(x: float, y: float, text: str, kind: str = "") -> str:
-    return f'<text x="{x}" y="{y}" class="{kind}">{escape(text)}</text>'
+    return f'<text x="{x}" y="{y}" class="{kind}">{escape(printable(text))}</text>'

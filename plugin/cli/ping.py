@@ -8,7 +8,7 @@ import click
 
 from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.probe import probe
-from plugin.cli.output import document, json_option
+from plugin.cli.output import document, json_option, line
 
 
 @click.command()
@@ -29,5 +29,5 @@ def command(*, socket: str | None, own: bool, as_json: bool) -> int:
     if as_json:
         document({"socket": path, "answers": answers, "process": heard.process, "words": words})
     else:
-        click.echo(f"{path}: {words}", err=not answers)
+        line(f"{path}: {words}", err=not answers)
     return int(not answers)

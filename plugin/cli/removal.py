@@ -16,7 +16,7 @@ from ipam import pool
 from ipam.ranges import canonical
 from ipam.reclaim import is_current
 from ipam.store.files import FilesStore
-from plugin.cli.output import confirm, document, note, progress, short, table
+from plugin.cli.output import confirm, document, line, note, progress, short, table
 from plugin.verbs.delete import delete
 from plugin.verbs.gc import discard
 
@@ -72,7 +72,7 @@ class Plan:
     def show(self) -> None:
         """Write a table of the steps."""
         if not self.steps:
-            click.echo("nothing to remove")
+            line("nothing to remove")
             return
         table(("NETWORK", "CONTAINER", "INTERFACE", "ADDRESSES", "WHY"), [step.as_row() for step in self.steps])
 
@@ -83,7 +83,7 @@ class Plan:
                 network, container, ifname, *_ = step.as_row()
                 note(f"{step.outcome}: {network} {container} {ifname}: {step.reason}")
         if self.steps:
-            click.echo(f"removed {sum(step.outcome == 'removed' for step in self.steps)} of {len(self.steps)}")
+            line(f"removed {sum(step.outcome == 'removed' for step in self.steps)} of {len(self.steps)}")
 
     def execute(self) -> None:
         """Take every step, go on after failures, and note on each step what came of it."""

@@ -7,6 +7,8 @@ import textwrap
 import time
 from typing import TYPE_CHECKING, Any, TextIO
 
+from conf.printable import printable
+
 if TYPE_CHECKING:
     from plugin.cli.runtime import Answer
 
@@ -25,7 +27,8 @@ class Report:
 
     def say(self, text: str = "") -> None:
         """Write a paragraph or a drawing."""
-        self._out.write((text if "\n" in text else _wrapped(text)) + "\n")
+        lines = (text if "\n" in text else _wrapped(text)).split("\n")
+        self._out.write("".join(f"{printable(line)}\n" for line in lines))
         self._out.flush()
 
     def begin(self, title: str, why: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from conf.printable import printable
 from ipam.store.view import SqliteView
 from plugin.cli.output import console, document, json_option, place, require_root, short
 from plugin.cli.picture import picture
@@ -16,6 +17,8 @@ from plugin.survey.namespaces import everywhere
 from plugin.survey.node import FOREIGN, RECORDED, UNFINISHED, UNRECORDED, masters
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from plugin.survey.node import Master, Shown
 
 STYLES = {RECORDED: "green", UNFINISHED: "yellow", UNRECORDED: "red", FOREIGN: "dim"}
@@ -85,20 +88,23 @@ def _child(shown: Shown) -> dict[str, Any]:
 
 
 def _draw(found: list[Master]) -> None:
-    from rich.text import Text  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
-    from rich.tree import Tree  # noqa: PLC0415 - as above
+    from rich.tree import Tree  # noqa: PLC0415 - 50 ms that an answer for programs need not wait for
 
     drawing = console()
     for master in _told(found):
-        tree = Tree(Text(_title(master), style="bold"))
+        tree = Tree(_text(_title(master), "bold"))
         for child in master["children"]:
-            line = Text(f"{child['name']} {place(child['namespace'])}  ", style="cyan")
-            line.append(_about(child), style="default")
-            line.append(f"  {child['state']}", style=STYLES[child["state"]])
-            tree.add(line)
+            name = _text(f"{child['name']} {place(child['namespace'])}  ", "cyan")
+            tree.add(name + _text(_about(child), "default") + _text(f"  {child['state']}", STYLES[child["state"]]))
         drawing.print(tree)
     if not found:
         drawing.print("There is no macvlan interface on this node.")
+
+
+def _text(text: str, style: str) -> Text:
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    return Text(printable(text), style=style)
 
 
 def _title(master: dict[str, Any]) -> str:

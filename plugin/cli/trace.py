@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conf.errors import CniError
-from plugin.cli.output import confirm, document, json_option, note, yes_option
+from plugin.cli.output import confirm, document, json_option, line, lines, note, yes_option
 from plugin.cli.replay import NotReplayable, read_call, replay, replay_really
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def command(*, file: TextIOWrapper, really: bool, yes: bool, as_json: bool) -> i
 
 def _tell(about: dict[str, str], config: dict[str, Any], notes: Notes) -> None:
     for name, value in sorted(about.items()):
-        click.echo(f"{name}={value}")
-    click.echo(json.dumps(config, indent=2) + "\n")
+        line(f"{name}={value}")
+    lines(json.dumps(config, indent=2) + "\n")
     for step in notes.steps:
-        click.echo(f"{step['seconds'] * 1000:9.2f} ms  {step['kind']:<9}  {' '.join(step['step'].split())}")
+        line(f"{step['seconds'] * 1000:9.2f} ms  {step['kind']:<9}  {' '.join(step['step'].split())}")
         if step["result"]:
-            click.echo(textwrap.indent(step["result"], " " * 25 + "→ "))
+            lines(textwrap.indent(step["result"], " " * 25 + "→ "))

@@ -7,7 +7,7 @@ import platform
 import click
 
 from conf.versions import SUPPORTED
-from plugin.cli.output import document, json_option
+from plugin.cli.output import document, json_option, lines
 from plugin.survey.release import HOME, PROGRAM, version_of
 
 
@@ -22,7 +22,7 @@ def command(*, as_json: bool) -> int:
     if as_json:
         document(found)
         return 0
-    click.echo(
+    lines(
         f"{PROGRAM} {found['version']}\n"
         f"CNI protocol versions supported: {', '.join(SUPPORTED)}\n"
         f"installed in {found['directory']}\n"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conf.errors import InvalidSettings
+from conf.printable import LONGEST
 from conf.settings import parse_settings
 from tests.agent.journal import Journal
 from tests.agent.process import Agent
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.runtime import Json, Runtime
 
 POOL = {"type": "cni-macvlan-py", "subnet": "10.9.0.0/24", "rangeStart": "10.9.0.7", "rangeEnd": "10.9.0.7"}
-LONG = 3 << 20  # bytes: more than the socket takes at once, and less than stdin may have
+LONG = 3 << 20  # bytes; stdin may have a little more
 WAYS = pytest.mark.parametrize("way", ["door", "agent"])
 
 
@@ -108,6 +109,29 @@ def test_messages_of_several_lines(runtime: Runtime, lan: Lan, way: str, log_for
 
 
 @WAYS
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_no_line_is_longer_than_people_read(runtime: Runtime, lan: Lan, way: str, log_format: str) -> None:
+    with logging(runtime, way, log_level="info", log_format=log_format):
+        assert runtime.add(runtime.config(POOL, mode="x" * LONG), lan.container()).code == 7
+    (line,) = runtime.log_file.read_text().splitlines()
+    assert len(line) < LONGEST + 1000
+    assert "characters more" in line
+
+
+@WAYS
+def test_a_terminal_takes_no_orders_from_the_log(runtime: Runtime, lan: Lan, way: str) -> None:
+    container = lan.container()
+    with logging(runtime, way, log_level="info"):
+        config = runtime.config(POOL, **{"\x1b[2J": "an unknown key"})
+        runtime.add(config, container, ifname="\x1b[31m").expect()
+    text = runtime.log_file.read_text()
+    assert "\\x1b[2J" in text
+    assert "ADD" in text
+    assert "\\x1b[31m" in text
+    assert text.replace("\n", "").isprintable()
+
+
+@WAYS
 def test_quiet_by_default(runtime: Runtime, lan: Lan, way: str) -> None:
     with logging(runtime, way):
         four_calls(runtime, lan)
@@ -144,7 +168,7 @@ def test_no_line_has_an_earlier_calls_name(runtime: Runtime) -> None:
 
 @WAYS
 def test_journal(runtime: Runtime, lan: Lan, way: str, tmp_path: Path) -> None:
-    """The journal has the facts as fields, also of a line that is too long for a datagram."""
+    """The journal has the facts as fields, also of a line that names a huge value."""
     container = lan.container()
     runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nlog_level = "info"\nlog_format = "journal"\n')
     with ExitStack() as stack:
@@ -160,7 +184,7 @@ def test_journal(runtime: Runtime, lan: Lan, way: str, tmp_path: Path) -> None:
         runtime.add(runtime.config(POOL), container).expect()
         runtime.delete(runtime.config(POOL), container).expect()
         assert runtime.add(runtime.config(POOL, mode="x" * LONG), container).code == 7
-        (long,) = journal.entries(lambda entry: len(entry["MESSAGE"]) > LONG, 1)
+        (long,) = journal.entries(lambda entry: "characters more" in entry["MESSAGE"], 1)
         added, deleted = journal.entries(lambda entry: entry.get("CNI_CODE") == "0", 2)
     attachment = {"CNI_CONTAINER_ID": container.name, "CNI_IFNAME": "net1", "CNI_NETWORK": lan.network}
     assert added.items() >= {"CNI_VERB": "ADD", "PRIORITY": "6", **attachment}.items()
