@@ -1,31 +1,52 @@
-"""An advisory lock on an open file or directory, waited for no longer than agreed."""
+"""Advisory locks on an open file or directory, waited for no longer than agreed."""
 
 from __future__ import annotations
 
 import fcntl
+import os
+import struct
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from conf.errors import TryAgain
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FIRST_PAUSE: Final = 0.0005
 LONGEST_PAUSE: Final = 0.01
+FLOCK: Final = struct.Struct("@hhqqi")  # struct flock: type, whence, start, length, process
 
 
 def lock(fd: int, wait: float, path: str) -> None:
     """Take the exclusive flock of ``fd``, opened from ``path``; raises TryAgain when ``wait`` seconds have passed.
 
-    Polled, since a blocking flock cannot be given a limit without a signal. Closing the file gives the lock back.
+    Closing the file gives the lock back.
     """
+    _await(lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB), wait, f"the lock of {path}")
+
+
+def lock_byte(fd: int, position: int, wait: float, what: str) -> None:
+    """Take one byte of ``fd``, opened for writing, whether the file is so long or not: one file holds many locks.
+
+    The lock is the open file description's (F_OFD_SETLK, Linux 3.15): threads exclude each other, and a process that
+    inherits the descriptor keeps it. ``what`` is locked, in messages. Raises TryAgain as ``lock``.
+    """
+    byte = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, position, 1, 0)
+    _await(lambda: fcntl.fcntl(fd, fcntl.F_OFD_SETLK, byte), wait, what)
+
+
+def _await(attempt: Callable[[], object], wait: float, what: str) -> None:
+    """Attempt it again and again, since a lock that is waited for cannot be given a limit without a signal."""
     deadline = time.monotonic() + wait
     pause = FIRST_PAUSE
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            attempt()
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                text = f"another process has held the lock of {path} for {wait:g} s; call again"
-                raise TryAgain(text, "the lock is a flock(2), let go when its holder ends") from None
+                text = f"another process has held {what} for {wait:g} s; call again"
+                raise TryAgain(text, "a lock is let go when its holder ends") from None
         else:
             return
         time.sleep(pause)

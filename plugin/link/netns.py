@@ -6,12 +6,13 @@ import ctypes
 import errno
 import fcntl
 import os
-import time
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
-from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
+from conf.errors import InvalidNamespace, StoreFailure, TryAgain, UnknownContainer
+from ipam.regular import open_regular
+from ipam.store.flock import lock_byte
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,8 @@ NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
 """What the kernel answers where no namespace is, or the process that lived in it is no more."""
+LOCK_FILE = "netns.lock"
 LOCK_SECONDS = 60.0
-LOCK_POLL_SECONDS = 0.02
 
 
 class Namespace:
@@ -31,32 +32,33 @@ class Namespace:
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
         self.descriptor = descriptor
+        self.locks: tuple[int, ...] = ()
+        """Descriptors that hold the lock: it stays as long as a process that inherits them."""
         status = os.fstat(descriptor)
         self.identity = f"{status.st_dev}:{status.st_ino}"
+        self._inode = status.st_ino
 
     def close(self) -> None:
-        """Let go of the namespace, and of its lock, which a copy of the descriptor elsewhere would keep."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
-        os.close(self.descriptor)
+        """Let go of the namespace and of its lock."""
+        for descriptor in (*self.locks, self.descriptor):
+            os.close(descriptor)
 
-    def lock(self) -> None:
-        """Wait until no other process of ours works on this namespace; closing, or dying, unlocks.
+    def lock(self, state_dir: str) -> None:
+        """Wait until no other call of ours works on this namespace; closing, or dying, unlocks.
 
-        The lock is a flock on the namespace's inode, so it is found under every path. Raises TryAgain.
+        The lock is a byte of a file that root alone can open, at the number of the namespace's inode, which is the
+        same under every path: a lock of the namespace's own file could be taken in the container. Raises TryAgain, or
+        StoreFailure where there can be no such file.
         """
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise TryAgain(
-                        f"CNI_NETNS {self.path} is held by another call for {LOCK_SECONDS:.0f} s; try again",
-                        "a call for the same container has not ended",
-                    ) from error
-                time.sleep(LOCK_POLL_SECONDS)
-            else:
-                return
+        path = os.path.join(state_dir, LOCK_FILE)
+        try:
+            self.locks = (_open_locks(path),)
+        except OSError as error:
+            raise StoreFailure(
+                f'{path}: {error.strerror}; let root write there, or name another "state_dir" in the settings',
+                "calls for one container are kept apart by locks of this file",
+            ) from error
+        lock_byte(*self.locks, self._inode, LOCK_SECONDS, f"CNI_NETNS {self.path}")
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -149,6 +151,15 @@ def throw_away() -> Iterator[Namespace]:
         yield made
     finally:
         made.close()
+
+
+def _open_locks(path: str) -> int:
+    how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        return open_regular(path, how)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        return open_regular(path, how)
 
 
 class NoWayHome(Exception):

@@ -44,7 +44,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         attachment = node.attachment(request, namespace.identity, macvlan.KIND, source.directory)
         _clear_the_way(inside, attachment, node)
 
-        source.passed_on = (namespace.descriptor,)
+        source.passed_on = namespace.locks
         assignment = source.acquire(attachment, replace=True)
         undo.push(_releasing(source, attachment.owner))
         place = macvlan.Place(outside, inside, namespace)

@@ -28,12 +28,12 @@ ALIAS_PREFIX = "cni-macvlan-py "
 def opened(environment: Environment, node: Node) -> Iterator[Namespace]:
     """The container's namespace, locked against other calls of ours; never the caller's own.
 
-    Raises UnknownContainer, InvalidNamespace or TryAgain.
+    Raises UnknownContainer, InvalidNamespace, TryAgain or StoreFailure.
     """
     namespace = node.open_namespace(environment.netns)
     try:
         require_foreign(namespace, environment)
-        namespace.lock()
+        namespace.lock(node.settings.state_dir)
         yield namespace
     finally:
         namespace.close()

@@ -6,7 +6,15 @@ import logging
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
-from conf.errors import CniError, InvalidNamespace, IpamPluginMissing, UnknownContainer, collected
+from conf.errors import (
+    CniError,
+    InvalidNamespace,
+    IpamPluginMissing,
+    StoreFailure,
+    TryAgain,
+    UnknownContainer,
+    collected,
+)
 from ipam.lease import Owner
 from ipam.resolve import source_for_release
 from plugin.verbs import container
@@ -34,8 +42,11 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
     with ExitStack() as locked:
         if namespace is not None:
             locked.enter_context(closing(namespace))
+            try:
+                _lock(namespace, node)
+            except TryAgain as error:
+                raise collected([*failures, error]) from error
             with collecting(failures):
-                namespace.lock()
                 container.remove_interface(namespace, owner, known)
         # Still locked, or an ADD that has waited for us would lose what it was given.
         with collecting(failures):
@@ -56,6 +67,14 @@ def collecting(failures: list[CniError]) -> Iterator[None]:
         yield
     except CniError as error:
         failures.append(error)
+
+
+def _lock(namespace: Namespace, node: Node) -> None:
+    """Have the namespace to ourselves; with a state directory that cannot be used nobody else has it either."""
+    try:
+        namespace.lock(node.settings.state_dir)
+    except StoreFailure as error:
+        log.warning("the namespace is not locked: %s", error)
 
 
 def _open(request: Request, known: Attachment | None, node: Node) -> Namespace | None:

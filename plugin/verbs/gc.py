@@ -80,6 +80,6 @@ def _remove(attachment: Attachment, node: Node) -> None:
         return  # gone, and the interface with it
     with closing(namespace):
         if namespace.identity == attachment.netns_id != own_identity():
-            namespace.lock()
+            namespace.lock(node.settings.state_dir)
             if is_current(node.store, attachment):
                 container.remove_interface(namespace, attachment.owner, attachment)

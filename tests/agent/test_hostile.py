@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
 import socket
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plugin.link.netns import open_namespace
 from tests.agent import protocol
 from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT
 from tests.agent.process import SECONDS, Agent, inside_python, until
@@ -249,8 +249,8 @@ def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> Non
     """One worker that is held up and four who wait: everybody else is told at once to try again."""
     container = lan.container()
     with Agent(tmp_path / "agent.sock", command=inside_python(SMALL)) as agent, ExitStack() as stack:
-        lock = stack.enter_context(container.path.open("rb"))
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        held = open_namespace(str(container.path))
+        held.lock(str(runtime.state_dir))
         runtime.way = protocol.Spoken(agent.socket)
         adding = threading.Thread(target=lambda: runtime.add(runtime.config(None), container))
         adding.start()
@@ -265,7 +265,7 @@ def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> Non
         runtime.way = Executed(str(agent.socket))
         answer = runtime.version()
         assert (answer.status, answer.code) == (1, 11)
-        fcntl.flock(lock, fcntl.LOCK_UN)
+        held.close()
         adding.join()
         assert [conversation.answer()[0] for conversation in conversations[:4]] == [0] * 4
         assert runtime.version().status == 0
