@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
+    from conf.addresses import Route
     from conf.request import Request
     from ipam.lease import Attachment, Owner
     from ipam.store.sqlite import SqliteStore
@@ -37,6 +38,7 @@ class Delegate:
     directory = ""
     passed_on: tuple[int, ...] = ()
     executed = True
+    routes: tuple[Route, ...] | None = None
 
     def __init__(self, request: Request, path: str | None, store: SqliteStore, timeout: float) -> None:
         self._request = request

@@ -203,7 +203,7 @@ def _alternatives(index: int, configs: tuple[RangeConfig, ...]) -> tuple[Range, 
 
 
 def _bounded(index: int, config: RangeConfig) -> Range:
-    """Fill in the defaults of one range and see that all of it lies in its subnet."""
+    """Fill in the defaults of one range and see that all that it gives lies in its subnet."""
     subnet = config.subnet
     if subnet.value != subnet.first:
         network = canonical(IPAddress(subnet.first, subnet.version))
@@ -215,10 +215,12 @@ def _bounded(index: int, config: RangeConfig) -> Range:
         raise _invalid(index, "IPNet IP and Mask version mismatch", cure, f"{config.where}.subnet")
     first, last, gateway = _bounds(config)
     for key, address in (("RangeStart", first), ("RangeEnd", last), ("gateway", gateway)):
-        if address is not None and address not in subnet:
-            name = f"{key[0].lower()}{key[1:]}"
-            text, cure = f"{key} {canonical(address)} not in network {subnet}", f"choose a {name} from {subnet.cidr}"
-            raise _invalid(index, text, f"{cure}, or leave it out", f"{config.where}.{name}")
+        # A gateway may be elsewhere: fe80::1 is on every link, and a route may lead to it.
+        if address is None or address in subnet or (key == "gateway" and address.version == subnet.version):
+            continue
+        name = f"{key[0].lower()}{key[1:]}"
+        text, cure = f"{key} {canonical(address)} not in network {subnet}", f"choose a {name} from {subnet.cidr}"
+        raise _invalid(index, text, f"{cure}, or leave it out", f"{config.where}.{name}")
     if last < first:
         text = f"RangeStart {canonical(first)} not in network {subnet} up to its rangeEnd {canonical(last)}"
         raise _invalid(index, text, "exchange the two", f"{config.where}.rangeEnd")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
-    from conf.addresses import Dns, IpamConfig
+    from conf.addresses import Dns, IpamConfig, Route
     from ipam.lease import Attachment, Owner
     from ipam.ranges import RangeSet
     from ipam.store import Register, Transaction
@@ -29,11 +29,13 @@ class Source(Protocol):
     ``directory`` is the host-local directory that holds its leases, "" for none. ``passed_on`` are descriptors that a
     process executed for it inherits: the lock of the container's namespace then outlives a caller that is killed.
     ``executed`` tells whether there is such a process; it may look for the interface, and bring it up.
+    ``routes`` are those that the configuration asks for, None where only the ADD of such a process tells.
     """
 
     directory: str
     passed_on: tuple[int, ...]
     executed: bool
+    routes: tuple[Route, ...] | None
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
         """Record the attachment and give it addresses, as far as that is possible before there is an interface.
@@ -66,6 +68,7 @@ class Layer2:
     directory = ""
     passed_on: tuple[int, ...] = ()
     executed = False
+    routes: tuple[Route, ...] | None = ()
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
@@ -103,6 +106,7 @@ class Static(Layer2):
 
     def __init__(self, store: SqliteStore, config: IpamConfig) -> None:
         super().__init__(store)
+        self.routes = config.routes
         self._config = config
 
     def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
@@ -120,6 +124,7 @@ class DatabasePool(Layer2):
 
     def __init__(self, store: SqliteStore, range_sets: tuple[RangeSet, ...], config: IpamConfig) -> None:
         super().__init__(store)
+        self.routes = config.routes
         self._range_sets = range_sets
         self._config = config
 
@@ -156,6 +161,7 @@ class DirectoryPool(Layer2):
     ) -> None:
         super().__init__(store)
         self.directory = config.data_dir
+        self.routes = config.routes
         self._files = files
         self._range_sets = range_sets
         self._config = config

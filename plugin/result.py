@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from conf.versions import FIRST_VERSION_WITH_INTERFACE_MTU, FORMS, LATEST, SUPPORTED, at_least
 
 if TYPE_CHECKING:
+    from netaddr import IPAddress
+
     from conf.addresses import Dns, Route
     from conf.errors import CniError
     from conf.result import Interface, Result, ResultIp
@@ -58,11 +60,11 @@ def _old_form(result: Result) -> dict[str, Any]:
         ip = next((ip for ip in result.ips if ip.address.version == family), None)
         if ip is not None:
             routes = [
-                {"dst": str(route.dst)} | _present(gw=str(route.gw or ""))
+                {"dst": str(route.dst)} | _present(gw=_text(route.gw))
                 for route in result.routes
                 if route.dst.version == family
             ]
-            body[key] = {"ip": str(ip.address)} | _present(gateway=str(ip.gateway or ""), routes=routes)
+            body[key] = {"ip": str(ip.address)} | _present(gateway=_text(ip.gateway), routes=routes)
     return body | {"dns": _dns(result.dns)}
 
 
@@ -76,13 +78,17 @@ def _ip(ip: ResultIp, *, with_version: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"version": str(ip.address.version)} if with_version else {}
     if ip.interface is not None:
         body["interface"] = ip.interface
-    return body | {"address": str(ip.address)} | _present(gateway=str(ip.gateway or ""))
+    return body | {"address": str(ip.address)} | _present(gateway=_text(ip.gateway))
 
 
 def _route(route: Route) -> dict[str, Any]:
-    body: dict[str, Any] = {"dst": str(route.dst)} | _present(gw=str(route.gw or ""))
+    body: dict[str, Any] = {"dst": str(route.dst)} | _present(gw=_text(route.gw))
     body |= _present(mtu=route.mtu, advmss=route.advmss, priority=route.priority)
     return body | {key: value for key, value in (("table", route.table), ("scope", route.scope)) if value is not None}
+
+
+def _text(address: IPAddress | None) -> str:
+    return "" if address is None else str(address)  # 0.0.0.0 is false
 
 
 def _dns(dns: Dns) -> dict[str, Any]:

@@ -14,6 +14,10 @@ from plugin.link import messages, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netaddr import IPAddress, IPNetwork
+
     from conf.addresses import Route
     from ipam.lease import AssignedAddress
     from plugin.link.answers import Link, LinkAddress
@@ -27,9 +31,11 @@ DAD_POLL_SECONDS = 0.25
 
 CURES = {
     rtnl.RTM_NEWADDR: 'correct the address in "ipam"',
-    rtnl.RTM_NEWROUTE: 'correct the route in "ipam": its "gw", or the "gateway", has to be in the subnet of an address',
+    rtnl.RTM_NEWROUTE: 'correct the route in "ipam"',
     rtnl.RTM_SETLINK: "look at the master, and at the kernel's log",
 }
+# what the kernel says of a next hop that it finds on no network of the interface: of IPv4, of IPv6
+UNREACHABLE = {errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 
 def bring_up(container: Netlink, link: Link) -> None:
@@ -70,18 +76,31 @@ def apply(
         undo.pop_all()
 
 
-def with_gateways(routes: tuple[Route, ...], addresses: tuple[AssignedAddress, ...]) -> list[Route]:
-    """The routes with the next hop of the first address of their family that has a gateway, where they have none."""
-    first: dict[int, AssignedAddress] = {}
-    for address in addresses:
-        if address.gateway is not None:
-            first.setdefault(address.address.version, address)
-    return [
-        replace(route, gw=first[route.dst.version].gateway)
-        if route.gw is None and route.dst.version in first
-        else route
-        for route in routes
-    ]
+def completed(routes: Iterable[Route], addresses: tuple[AssignedAddress, ...]) -> list[Route]:
+    """The routes as the kernel is to have them, in the order in which it takes them.
+
+    A route without a next hop goes by the gateway of the first address of its family that has one. No next hop have
+    link-scoped routes, those to that very gateway where no address's network has it, and those whose next hop is
+    written as 0.0.0.0 or ::. They come first: the kernel looks there for the next hops of all others.
+    """
+    first: dict[int, IPAddress] = {}
+    for each in addresses:
+        if each.gateway is not None and each.gateway.value:
+            first.setdefault(each.gateway.version, each.gateway)
+    networks = [each.address.cidr for each in addresses]
+    with_hops = [_with_next_hop(route, first.get(route.dst.version), networks) for route in routes]
+    return sorted(with_hops, key=lambda route: route.gw is not None)
+
+
+def _with_next_hop(route: Route, gateway: IPAddress | None, networks: list[IPNetwork]) -> Route:
+    if route.gw is not None:
+        return route if route.gw.value else replace(route, gw=None)
+    if gateway is None or (route.scope is not None and route.scope >= rtnl.RT_SCOPE_LINK):
+        return route
+    leads_there = route.dst.value == gateway.value and route.dst.size == 1
+    if leads_there and not any(gateway in network for network in networks):
+        return route
+    return replace(route, gw=gateway)
 
 
 def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Message]]) -> None:
@@ -96,12 +115,23 @@ def _send(container: Netlink, link: Link, labelled: list[tuple[str, messages.Mes
                 f"macvlan children of one master need different MAC addresses; interface index {link.index}",
             ) from refusal
         raise AddressFailure(
-            f"{label}: {refusal}; {CURES[message.type]}", f"in the container, interface index {link.index}"
+            f"{label}: {refusal}; {_cure(refusal, message)}", f"in the container, interface index {link.index}"
         ) from refusal
 
 
+def _cure(refusal: KernelRefusal, message: messages.Message) -> str:
+    if message.type == rtnl.RTM_NEWROUTE and refusal.errno in UNREACHABLE:
+        cure = 'its "gw", or the "gateway", has to be in the subnet of an address or of a route without a next hop'
+        return f"{CURES[message.type]}: {cure}"
+    if message.type == rtnl.RTM_NEWROUTE and refusal.errno == errno.EEXIST:
+        return 'this route is in "ipam.routes" twice, or the interface has it already: remove one of them'
+    if message.type == rtnl.RTM_NEWADDR and refusal.errno == errno.EEXIST:
+        return 'this address is in "ipam" twice, or the interface has it already: remove one of them'
+    return CURES[message.type]
+
+
 def _route_label(route: Route, link: Link) -> str:
-    via = f" via {route.gw}" if route.gw else ""
+    via = f" via {route.gw}" if route.gw is not None else ""
     return f"failed to add route '{route.dst}{via} dev {link.name}'"
 
 

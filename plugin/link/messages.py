@@ -197,7 +197,7 @@ def add_route(index: int, route: Route) -> Message:
     family, table = rtnl.FAMILIES[route.dst.version], route.table or rtnl.RT_TABLE_MAIN
     short = table if table <= rtnl.MAX_HEADER_TABLE else rtnl.RT_TABLE_UNSPEC
     header = rtnl.RTMSG.pack(
-        family, route.dst.prefixlen, 0, 0, short, rtnl.RTPROT_BOOT, route.scope or 0, rtnl.RTN_UNICAST, 0
+        family, route.dst.prefixlen, 0, 0, short, rtnl.RTPROT_BOOT, _scope(route), rtnl.RTN_UNICAST, 0
     )
     attributes = [_number(rtnl.RTA_OIF, index), _number(rtnl.RTA_TABLE, table)]
     if route.dst.prefixlen:
@@ -211,6 +211,16 @@ def add_route(index: int, route: Route) -> Message:
     if metrics:
         attributes.append(_attribute(rtnl.RTA_METRICS, b"".join(metrics)))
     return _message(rtnl.RTM_NEWROUTE, rtnl.NLM_F_CREATE, header, *attributes)
+
+
+def _scope(route: Route) -> int:
+    """The scope asked for, else that of what is reached by the next hop, or without one on the link itself.
+
+    In a wider scope than link the kernel finds nobody's next hop (fib_check_nh_v4_gw); of IPv6 it heeds none.
+    """
+    if route.scope is not None:
+        return route.scope
+    return rtnl.RT_SCOPE_LINK if route.gw is None else rtnl.RT_SCOPE_UNIVERSE
 
 
 @_remembered

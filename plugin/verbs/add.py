@@ -114,7 +114,7 @@ def _wanted(request: Request, master: Link) -> messages.MacvlanAttributes:
 
 def _configure(inside: Netlink, namespace: Namespace, link: Link, assignment: Assignment) -> None:
     if assignment.addresses:
-        routes = addressing.with_gateways(assignment.routes, assignment.addresses)
+        routes = addressing.completed(assignment.routes, assignment.addresses)
         addressing.apply(inside, namespace, link, assignment.addresses, routes)
     else:
         addressing.bring_up(inside, link)

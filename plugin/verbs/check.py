@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.errors import CheckFailure, CniError, InvalidNetworkConfig
 from conf.result import Interface, Result, ResultIp, read_result
+from conf.scalars import parse_mac
 from ipam.lease import AssignedAddress, Owner
 from ipam.resolve import source_for
 from plugin.link import addressing, macvlan, rtnl
@@ -19,7 +19,7 @@ from plugin.link.netns import Namespace
 from plugin.verbs import container
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from netaddr import IPNetwork
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from conf.request import Request
     from plugin.link.answers import KernelRoute, Link
     from plugin.node import Node
-
-# where the reference's tuning plugin notes what it changed (its dataDir)
-TUNING_DIR = Path("/run/cni/tuning")
 
 
 def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
@@ -54,7 +51,7 @@ def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> Non
         ips = [ip for ip in previous.ips if ip.interface == index]
         _check_addresses(inside, link, ips, namespace)
         alone = sum(bool(interface.sandbox) for interface in previous.interfaces) == 1
-        _check_routes(inside, link, previous, ips, alone=alone)
+        _check_routes(inside, link, _expected(previous, ips, source.routes, alone=alone))
         owner = Owner(request.network, environment.container_id, environment.ifname)
         source.check(owner, [ip.address.ip for ip in ips])
     deliver(b"")
@@ -78,7 +75,7 @@ def _own_interface(previous: Result, ifname: str, namespace: Namespace, node: No
 
 
 def _same_namespace(path: str, namespace: Namespace, node: Node) -> bool:
-    if Path(path).resolve() == Path(namespace.path).resolve():
+    if os.path.realpath(path) == os.path.realpath(namespace.path):
         return True
     try:
         with closing(node.open_namespace(path)) as other:
@@ -98,25 +95,26 @@ def _check_link(request: Request, link: Link, stated: Interface, outside: Netlin
     master = macvlan.find_master(outside, replace(wanted, mtu=0, mac=""), "on this node")
     if link.parent != macvlan.parent_of(master):
         raise _differs(f'the parent of {link.name} is not master "{master.name}"', namespace)
-    tuned = _tuned(request)
-    if "mac" not in tuned and stated.mac and link.mac != stated.mac.lower().replace("-", ":"):
+    # A later plugin of the chain states the MAC that it gave, and no MTU: without one of our own any is right.
+    if stated.mac and link.mac != _plain(stated.mac):
         raise _differs(f"interface {link.name} Mac {stated.mac} doesn't match container Mac: {link.mac}", namespace)
-    expected = stated.mtu or wanted.mtu
+    expected = wanted.mtu and (stated.mtu or wanted.mtu)
     # lowering the master's MTU takes the child's along
-    if "mtu" not in tuned and expected and link.mtu not in {expected, min(expected, master.mtu)}:
-        raise _differs(f"interface {link.name} has MTU {link.mtu}, expected {expected}", namespace)
+    if expected and link.mtu not in {expected, min(expected, master.mtu)}:
+        raise _differs(
+            f'interface {link.name} has MTU {link.mtu}, expected {expected}; if a later plugin gives it, remove "mtu"',
+            namespace,
+        )
     if not link.up:
         raise _differs(f"interface {link.name} is down", namespace)
 
 
-def _tuned(request: Request) -> set[str]:
-    """The settings that a chained tuning plugin changed after us: it keeps what they were before."""
-    environment = request.environment
-    path = TUNING_DIR / f"{environment.container_id}_{environment.ifname}.json"
+def _plain(mac: str) -> str:
+    """A MAC of any spelling as the kernel's answers have it; what is none stays as it is."""
     try:
-        return set(json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):  # not there: nothing was tuned
-        return set()
+        return parse_mac(mac)
+    except ValueError:
+        return mac
 
 
 def _check_addresses(inside: Netlink, link: Link, ips: list[ResultIp], namespace: Namespace) -> None:
@@ -129,11 +127,35 @@ def _check_addresses(inside: Netlink, link: Link, ips: list[ResultIp], namespace
             raise _differs(f"address {ip.address} on interface {link.name} is a duplicate (DADFAILED)", namespace)
 
 
-def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[ResultIp], *, alone: bool) -> None:
-    """Every route of prevResult is there; ``alone``: ours is the only container interface, so all routes are ours.
+@dataclass(frozen=True)
+class _Expected:
+    """A route of prevResult, and what ADD may have made of it; ``foreign``: it may also be another plugin's."""
 
-    A route may have moved to another table of our interface, as the reference's sbr plugin does.
+    stated: Route
+    ours: tuple[Route, ...]
+    foreign: bool
+
+
+def _expected(
+    previous: Result, ips: list[ResultIp], asked: tuple[Route, ...] | None, *, alone: bool
+) -> Iterator[_Expected]:
+    """What has to be there for each route; ``alone``: ours is the only interface of the container.
+
+    The routes that were ``asked`` for are completed as at ADD. The result does not do for that: a runtime drops keys of
+    a route that it does not know. Where None tells what was asked for, every route may be ours.
     """
+    assigned = tuple(AssignedAddress(ip.address, ip.gateway) for ip in ips)
+    for route in previous.routes:
+        if asked is None:
+            ours = addressing.completed([route], assigned) + addressing.completed([route], ())
+            yield _Expected(route, tuple(ours), foreign=not alone)
+        else:
+            same = [each for each in asked if (each.dst, each.gw) == (route.dst, route.gw)]
+            yield _Expected(route, tuple(addressing.completed(same, assigned)), foreign=not same)
+
+
+def _check_routes(inside: Netlink, link: Link, routes: Iterable[_Expected]) -> None:
+    """Each route is there; it may have moved to another table, as the reference's sbr plugin does."""
 
     @cache
     def known(family: int, table: int) -> dict[IPNetwork, list[KernelRoute]]:
@@ -142,28 +164,32 @@ def _check_routes(inside: Netlink, link: Link, previous: Result, ips: list[Resul
             by_destination.setdefault(found.route.dst.cidr, []).append(found)
         return by_destination
 
-    assigned = tuple(AssignedAddress(ip.address, ip.gateway) for ip in ips)
-    for route in addressing.with_gateways(previous.routes, assigned):
-        family = rtnl.FAMILIES[route.dst.version]
-        table = route.table or rtnl.RT_TABLE_MAIN
-        to = route.dst.cidr
-        if any(_serves(found, route, link, alone=alone) for found in known(family, table).get(to, ())):
+    def present(wanted: Route) -> Iterator[KernelRoute]:
+        tables = [wanted.table or rtnl.RT_TABLE_MAIN] + [rtnl.RT_TABLE_UNSPEC] * (wanted.table is None)
+        for table in tables:
+            yield from known(rtnl.FAMILIES[wanted.dst.version], table).get(wanted.dst.cidr, ())
+
+    for route in routes:
+        if any(_serves(found, each, link) for each in route.ours for found in present(each)):
             continue
-        anywhere = known(family, rtnl.RT_TABLE_UNSPEC).get(to, ()) if route.table is None else ()
-        if any(_serves(found, route, link, alone=True) for found in anywhere):
+        if route.foreign and any(_serves_another(found, route.stated, link) for found in present(route.stated)):
             continue
+        wanted = route.ours[0] if route.ours else route.stated
         raise CheckFailure(
-            f"Expected Route {route.dst}{f' via {route.gw}' if route.gw else ''} not found in routing table {table}; "
-            "delete and add the container again",
+            f"Expected Route {wanted.dst}{f' via {wanted.gw}' if wanted.gw is not None else ''} not found in routing "
+            f"table {wanted.table or rtnl.RT_TABLE_MAIN}; delete and add the container again",
             f"interface {link.name}",
         )
 
 
-def _serves(found: KernelRoute, wanted: Route, link: Link, *, alone: bool) -> bool:
-    """Whether a route of the kernel to the wanted destination does what is wanted."""
+def _serves(found: KernelRoute, wanted: Route, link: Link) -> bool:
+    """Whether a route of the kernel to the wanted destination is what ADD made."""
     if wanted.priority and found.route.priority != wanted.priority:
         return False
-    return any(
-        (index == link.index and (wanted.gw is None or gateway == wanted.gw)) or (not alone and index != link.index)
-        for index, gateway in found.hops
-    )
+    return any(index == link.index and gateway == wanted.gw for index, gateway in found.hops)
+
+
+def _serves_another(found: KernelRoute, wanted: Route, link: Link) -> bool:
+    """Whether a route of the kernel may be what another plugin made; by which gateway, is its affair."""
+    by_none = wanted.gw is None or not wanted.gw.value
+    return any(index != link.index or by_none or gateway == wanted.gw for index, gateway in found.hops)

@@ -450,7 +450,8 @@ FAULTS = {
         conf(mastre="eth0"), "conf-valid", '"mastre" is not known', 'mean "master"', severity="warning"
     ),
     "gateway outside of the subnet": Fault(
-        conf(ipam=ranges(gateway="10.8.0.1")), "conf-valid", "10.8.0.1 not in network", "choose a gateway from"
+        conf(ipam=ranges(gateway="10.8.0.1")), "conf-valid", "gateway 10.8.0.1 is outside of", "choose a gateway from",
+        severity="warning",
     ),
     "next hop outside of the subnet": Fault(
         conf(ipam={**ranges(rangeEnd="10.9.0.19"), "routes": [{"dst": "0.0.0.0/0", "gw": "10.8.0.1"}]}),

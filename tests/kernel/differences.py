@@ -124,11 +124,6 @@ DIFFERENCES = [
         ("ADD", "DEL", "left by DEL"), frozenset({"subnet of two addresses"}),
     ),
     Difference(
-        "Gateway of a range that lies outside of its subnet", "1.1.1 takes it", "is refused",
-        "no route could go by it; later releases refuse it too",
-        ("ADD",), frozenset({"gateway outside"}),
-    ),
-    Difference(
         "`bcqueuelen`", "1.1.1 ignores it", "sets the length of the broadcast queue", "later releases know it",
         ("link.linkinfo.info_data.bcqueuelen", "link.linkinfo.info_data.usedbcqueuelen"), frozenset({"bcqueuelen"}),
     ),
