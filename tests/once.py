@@ -1,4 +1,4 @@
-"""What a test run makes once: its workers are processes, and each would make its own."""
+"""What is made once: the workers of a test run are processes, and each would make its own."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ SECONDS = 250.0
 
 
 def once(factory: pytest.TempPathFactory, worker_id: str, name: str, make: Callable[[Path], object]) -> Path:
-    """A directory of the run that ``make`` has filled: whoever comes first makes it, and all others wait for that."""
+    """A directory of the run that ``make`` has filled."""
     own = factory.getbasetemp()
-    place = (own if worker_id == "master" else own.parent) / name
-    with place.with_suffix(".lock").open("w") as lock:
+    return made((own if worker_id == "master" else own.parent) / name, make)
+
+
+def made(place: Path, make: Callable[[Path], object]) -> Path:
+    """The directory that ``make`` has filled: whoever comes first makes it, and all others wait for that."""
+    begun = place.parent / f"{place.name}.begun"
+    with (place.parent / f"{place.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.is_dir():
-            begun = place.with_suffix(".begun")
             shutil.rmtree(begun, ignore_errors=True)
             begun.mkdir()
             make(begun)

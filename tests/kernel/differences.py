@@ -6,19 +6,29 @@ The source of docs/differences.md: ``python -m tests.kernel.differences > docs/d
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-ANY: frozenset[str] = frozenset()
-RANGE_ERRORS = frozenset({
+from tests.kernel.configurations import CASES, LATEST
+from tests.kernel.difference import AS_OURS, Cases, Difference, both, of, since
+from tests.reference import NEW, OLD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+OF_LATEST: Cases = frozenset(name for name, case in CASES.items() if LATEST.items() <= case.keys.items())
+"""Configurations of a version that the old release does not know: it refuses every verb."""
+RANGE_ERRORS: Cases = frozenset({
     "host bits",
     "no ranges",
     "subnet without prefix",
     "sets overlap",
     "start outside",
+    "end outside",
+    "end before start",
     "families mixed",
     "set is empty",
 })  # fmt: skip
-LATE_FAILURES = RANGE_ERRORS | {
+LATE_FAILURES: Cases = RANGE_ERRORS | {
     "IPAM plugin missing",
     "static without addresses",
     "static with a bare address",
@@ -27,154 +37,256 @@ LATE_FAILURES = RANGE_ERRORS | {
     "address outside the ranges",
     "address of the gateway",
     "gateway out of reach",
+    "resolvConf missing",
+    "route twice",
+    "route without destination",
     "routes without addresses of their family",
+    "STATUS of a full range",
+    "STATUS without the IPAM plugin",
 }
-NOT_ASKED_AT_DEL = frozenset({
+NOT_READ_AT_DEL: Cases = frozenset({
     "IP of CNI_ARGS alone",
+    "multipath default route",
     "unknown master",
     "no default route",
     "mtu above the master's",
     "negative mtu",
-    "mtu is a string",
-    "bad pair in CNI_ARGS",
-    "unknown key in CNI_ARGS",
+    "CHECK with a master of a smaller mtu",
+    "DEL with another master",
 })  # fmt: skip
-WIDER_ROUTES = frozenset({"route with priority", "route with table", "route with mtu"})
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One deliberate difference.
-
-    Attributes:
-        fields: the fields of an outcome (``tests.kernel.outcome``) that differ.
-        cases: the configurations in which all of these fields differ; ANY for wherever ``values`` meet.
-        values: ours and the reference's, where they are the same in every configuration.
-    """
-
-    title: str
-    reference: str
-    ours: str
-    reason: str
-    fields: tuple[str, ...]
-    cases: frozenset[str] = ANY
-    values: tuple[object, object] | None = None
+NEVER_READ_AT_DEL = of(
+    "mtu is a string", "bad pair in CNI_ARGS", "unknown key in CNI_ARGS", "CNI_ARGS with a semicolon at the end"
+)
+BROKEN_AT_DEL = RANGE_ERRORS | of(
+    "IPAM plugin missing", "DEL without the IPAM plugin", "DEL with a broken range", "STATUS without the IPAM plugin"
+)
+IN_OTHER_WORDS: Cases = frozenset({
+    "linkInContainer",
+    "unknown master",
+    "master is lo",
+    "mtu below the kernel's least",
+    "mtu is a string",
+    "multicast mac",
+    "interface exists",
+    "second passthru",
+    "gateway out of reach",
+    "route twice",
+    "route without destination",
+    "routes without addresses of their family",
+    "STATUS without its master",
+})  # fmt: skip
+VERSIONS = "Supported versions"
 
 
 DIFFERENCES = [
-    Difference(
+    both(
         "Failed ADD", 'the interface stays in the container and the next ADD fails with "file exists"',
         "nothing stays: no interface, no lease, no route",
         "the specification asks the plugin to clean up after itself; a retry has to be possible",
-        ("left by ADD",), LATE_FAILURES,
+        shown={"left by ADD": LATE_FAILURES},
     ),
-    Difference(
+    both(
+        "CNI_NETNS that is the node's own namespace",
+        "the interface is made on the node and an address is taken, then the answer is code 8",
+        "is refused with code 8 before anything is made", "a refused call leaves nothing",
+        test="test_the_nodes_own_namespace_is_refused_before_any_effect",
+    ),
+    both(
         "Layer 2 attachment at 0.1.0 and 0.2.0", "fails with 999 and leaves the interface",
         "is made; the result has no addresses",
         "the old form of a result has no place for an interface, and needs none",
-        ("ADD",), frozenset({"layer 2 of 0.2.0"}),
+        shown={"ADD": of("layer 2 of 0.2.0")},
+    ),
+    both(
+        "Default route with several next hops, and no `master`", 'fails with "invalid argument"',
+        "the interface of the first next hop is the master", "it is one of the interfaces that lead out of the node",
+        shown={"ADD": of("multipath default route")},
+    ),
+    both(
+        "`CNI_ARGS` with an empty pair, as after a `;` at the end", "ADD, CHECK and DEL fail", "is passed over",
+        "no pair is missing", shown={"ADD": of("CNI_ARGS with a semicolon at the end")},
+    ),
+    both(
+        "`mode` of `source`", "is refused", "is made", "the kernel has it", shown={"ADD": of("mode source")},
+    ),
+    both(
+        "IPv6 address without a gateway", "ADD does not wait for duplicate address detection: the address cannot be "
+        "used for 1 to 2 s after the answer, and stays unusable if it is a duplicate (ADD: 30 ms)",
+        "ADD waits, as with a gateway, and fails if it is a duplicate (ADD: 1.1 to 1.8 s)",
+        "the address of a success can be used",
+        shown={"addresses": of("IPv6 without gateway, duplicate address detection")},
+    ),
+    both(
+        "IPv6 address with a gateway, and a master without carrier", "ADD waits 5 s, then succeeds",
+        "ADD succeeds at once", "duplicate address detection begins when there is a carrier",
+        test="test_the_reference_waits_without_a_carrier",
     ),
     Difference(
-        "DEL with a configuration that ADD would refuse", "fails, because the link keys or CNI_ARGS are read again",
-        "succeeds", "DEL is to complete even if the configuration or the master has changed since",
-        ("DEL",), NOT_ASKED_AT_DEL,
+        VERSIONS, "0.1.0 to 1.0.0", AS_OURS, "0.1.0 to 1.1.0", "1.1.0 brings STATUS and GC",
+        {"ADD": OF_LATEST | {"unsupported cniVersion"}, "DEL": OF_LATEST | {"unsupported cniVersion"},
+         "STATUS": OF_LATEST}, releases=(OLD,),
     ),
     Difference(
+        "`mtu` of the interface in results of 1.1.0", "has no 1.1.0", "is not there", "is there",
+        "the version has it, and a plugin that comes later in the chain may need it",
+        {"result.interfaces": of("cniVersion 1.1.0", "layer 2 of 1.1.0")}, releases=(NEW,),
+    ),
+    Difference(
+        "STATUS", "is not known", "asks the IPAM plugin alone", "fails as well where no ADD could succeed: "
+        "code 50 without the master, 7 for a configuration that is not valid",
+        "a runtime asks it to learn whether a pod can have its network",
+        {"STATUS": of("STATUS without its master", "STATUS of an unknown mode")}, releases=(NEW,),
+    ),
+    Difference(
+        "GC", "is not known", "succeeds and does nothing, and the IPAM plugin is not asked",
+        "removes interfaces and leases of what is not valid any more, and asks the IPAM plugin", "it is what GC is for",
+        {"left by GC": of("cniVersion 1.1.0", "layer 2 of 1.1.0", "STATUS of a full range",
+                          "STATUS without the IPAM plugin")}, releases=(NEW,),
+    ),
+    both(
+        "Order at DEL", "the address is released before the interface is removed", "the interface is removed first",
+        "an address that is free must not be in use", test="test_the_order_of_a_deletion",
+    ),
+    since(
+        "DEL with a master, MTU or CNI_ARGS that ADD would refuse", "fails", "succeeds",
+        "DEL is to complete even if the configuration or the master has changed since",
+        shown={"DEL": NOT_READ_AT_DEL,
+               "left by DEL": of("DEL with another master", "CHECK with a master of a smaller mtu")},
+    ),
+    both(
+        "DEL with keys of a wrong type, or CNI_ARGS that cannot be read", "fails", "succeeds",
+        "DEL is to complete whatever the configuration says", shown={"DEL": NEVER_READ_AT_DEL},
+    ),
+    both(
         "DEL with a broken `ipam` object", "fails and leaves the interface",
         "removes the interface, and the leases as far as their place is known",
         "a container that cannot be removed is worse than an address that GC finds later",
-        ("DEL", "left by DEL"),
-        RANGE_ERRORS | {"IPAM plugin missing", "DEL without the IPAM plugin", "DEL with a broken range",
-                        "DEL with another master"},
+        shown={"DEL": BROKEN_AT_DEL, "left by DEL": BROKEN_AT_DEL},
     ),
-    Difference(
+    both(
+        "DEL without the `ipam` object of ADD", "the lease stays", "the lease is released",
+        "a lease is known by its container and interface", shown={"left by DEL": of("DEL without ipam")},
+    ),
+    both(
+        "DEL without CNI_NETNS", "releases the lease and leaves the interface, wherever it is",
+        "removes the interface from the namespace that ADD recorded, if that is still there",
+        "an address that is free must not be in use",
+        shown={"left by DEL": of("DEL without CNI_NETNS", "DEL without CNI_NETNS, layer 2")},
+    ),
+    both(
         "DEL of an interface that is not ours", "deletes whatever has the name", "leaves what is no macvlan",
         "the name may belong to another plugin's interface",
-        ("left by DEL",), frozenset({"interface exists"}),
+        shown={"left by DEL": of("interface exists", "CHECK of a veth")},
     ),
-    Difference(
+    both(
         "`prevResult` at ADD", "is dropped", "its interfaces, addresses and routes come first in the result",
         "the specification: a chained plugin must pass the previous result on",
-        ("result.interfaces", "result.ips"), frozenset({"prevResult at ADD"}),
+        shown={"result.interfaces": of("prevResult at ADD"), "result.ips": of("prevResult at ADD")},
     ),
-    Difference(
+    both(
         "DNS of the IPAM plugin (`ipam.dns`, `resolvConf`)", "never reaches the runtime", "is part of the result",
         "the keys are there to be answered; DNS of the network configuration goes first",
-        ("result.dns.nameservers", "result.dns.domain", "result.dns.search", "result.dns.options"),
-        frozenset({"dns of static", "resolvConf"}),
+        shown={f"result.dns.{key}": of("dns of static", "resolvConf")
+               for key in ("nameservers", "domain", "search", "options")},
+    ),
+    since("Empty DNS in results of 1.0.0", '`"dns": {}`', "no key", "there is nothing to say",
+          everywhere={"result.dns": (None, {})}),
+    since(
+        "Route keys `mtu`, `advmss`, `priority`, `table`, `scope`", "are ignored",
+        "are in the result and in the kernel, and CHECK looks for them", "they are part of the specification",
+        shown={"result.routes": of("route with priority", "route with table", "route with mtu", "route with advmss"),
+               "routes": of("route with priority", "route with table"),
+               "CHECK": of("route with priority", "route with mtu", "route with advmss")},
     ),
     Difference(
-        "Empty DNS in results of 1.0.0", '`"dns": {}`', "no key", "as releases of the reference after 1.1.1",
-        ("result.dns",), ANY, (None, {}),
+        "Route keys `mtu` and `advmss` in the kernel", "are ignored", "are in the result alone", "are there",
+        "what the result says is so in the container", {"routes": of("route with mtu", "route with advmss")},
     ),
-    Difference(
-        "Route keys `mtu`, `advmss`, `priority`, `table`, `scope`", "1.1.1 ignores them",
-        "are in the kernel, in the result, and looked for by CHECK",
-        "later releases know them, but leave mtu and advmss out of the kernel and fail CHECK on a table",
-        ("CHECK", "result.routes", "routes"), WIDER_ROUTES,
-    ),
-    Difference(
+    both("CHECK of a route with `table`", "fails right after ADD", "passes", "the route is in its table",
+         shown={"CHECK": of("route with table")}),
+    both(
         "CHECK of an address that fills its network (/32)", "fails right after ADD",
         "passes", "the kernel makes no network route for such an address",
-        ("CHECK",), frozenset({"static, several of a family"}),
+        shown={"CHECK": of("static, several of a family")},
     ),
-    Difference(
+    both(
+        "CHECK of what has changed since ADD", "passes with another gateway of the default route, another MTU than the "
+        "configured one, a layer 2 interface that is down, a `static` address that prevResult lacks", "fails",
+        "the container does not have what ADD promised",
+        shown={"CHECK": of("CHECK of a route by another gateway", "CHECK of another mtu",
+                           "CHECK of layer 2 that is down", "CHECK without a static address in prevResult")},
+    ),
+    both(
+        "CHECK after the master's MTU was made smaller", "fails", "passes",
+        "the kernel made the interface's smaller too, and the container is attached as well as it can be",
+        shown={"CHECK": of("CHECK with a master of a smaller mtu")},
+    ),
+    both(
+        "CHECK with a prevResult of another version (0.4.0 for 1.0.0)", "fails", "passes",
+        "its fields can be read", shown={"CHECK": of("CHECK with a prevResult of another version")},
+    ),
+    both(
         "Subnets of one and two addresses (/31, /32, /127, /128)", "are refused as too small; DEL fails as well",
         "all their addresses are given", "point-to-point links and single addresses have no broadcast (RFC 3021)",
-        ("ADD", "DEL", "left by DEL"), frozenset({"subnet of two addresses"}),
+        shown=dict.fromkeys(("ADD", "DEL", "left by DEL"), of("subnet of two addresses")),
     ),
-    Difference(
-        "`bcqueuelen`", "1.1.1 ignores it", "sets the length of the broadcast queue", "later releases know it",
-        ("link.linkinfo.info_data.bcqueuelen", "link.linkinfo.info_data.usedbcqueuelen"), frozenset({"bcqueuelen"}),
+    since("`bcqueuelen`", "is ignored", "sets the length of the broadcast queue", "it was asked for",
+          shown={f"link.linkinfo.info_data.{key}": of("bcqueuelen") for key in ("bcqueuelen", "usedbcqueuelen")}),
+    since(
+        "`linkInContainer`", "is ignored, and the node's master is used", "the master is looked up in the container",
+        "it was asked for",
+        shown={"ADD": of("linkInContainer"), "link.link": of("linkInContainer with a master")},
     ),
-    Difference(
-        "`linkInContainer`", "1.1.1 ignores it and uses the node's master",
-        "the master is looked up in the container", "later releases know it",
-        ("ADD",), frozenset({"linkInContainer"}),
-    ),
-    Difference(
+    both(
         "Length of the transmit queue", "0", "the kernel's default",
         "nobody asked for 0; a queueing discipline that is added later needs a length",
-        ("link.txqlen",), ANY, (1000, None),
+        everywhere={"link.txqlen": (1000, None)},
     ),
-    Difference(
-        "Unsolicited neighbour advertisements (`ndisc_notify`)", "1.1.1 leaves it off",
-        "on", "neighbours forget the old MAC of an address at once, as with IPv4; later releases do the same",
-        ("sysctls.ipv6/conf/IF/ndisc_notify",), ANY, ("1", "0"),
+    since(
+        "Unsolicited neighbour advertisements (`ndisc_notify`)", "off", "on",
+        "neighbours forget the old MAC of an address at once, as with IPv4",
+        everywhere={"sysctls.ipv6/conf/IF/ndisc_notify": ("1", "0")},
     ),
-    Difference(
-        "IPv6 addresses of an interface that goes down (`keep_addr_on_down`)", "1.1.1 loses them", "stay",
-        "as IPv4 addresses do; later releases do the same",
-        ("sysctls.ipv6/conf/IF/keep_addr_on_down",), ANY, ("1", "0"),
+    since(
+        "IPv6 addresses of an interface that goes down (`keep_addr_on_down`)", "are lost", "stay",
+        "as IPv4 addresses do", everywhere={"sysctls.ipv6/conf/IF/keep_addr_on_down": ("1", "0")},
     ),
-    Difference(
+    both(
         "Words of errors", "Go's, often without the name of what is wrong",
         "key, value and cure; the reference's own words come first wherever they say something",
         "an error should tell what to change",
-        ("ADD",),
-        frozenset({"unknown master", "master is lo", "mtu is a string", "multicast mac", "interface exists",
-                   "second passthru", "gateway out of reach", "routes without addresses of their family"}),
-    ),
-    Difference(
-        "Supported versions", "1.1.1: 0.1.0 to 1.0.0", "0.1.0 to 1.1.0", "1.1.0 brings STATUS and GC",
-        ("ADD", "DEL"), frozenset({"unsupported cniVersion"}),
+        shown={"ADD": IN_OTHER_WORDS,
+               "CHECK": of("CHECK of a lost route", "CHECK of an interface that is down",
+                           "CHECK without the interface in prevResult")},
     ),
 ]  # fmt: skip
 
 
+def unexpected(release: str, name: str, found: Mapping[str, tuple[Any, Any]]) -> dict[str, object]:
+    """What no difference explains: fields that differ, with both values, and fields that should and do not."""
+    known = [each for each in DIFFERENCES if release in each.releases]
+    if release == OLD and name in OF_LATEST:
+        known = [each for each in known if each.title == VERSIONS]
+    expected = {key for each in known for key, names in each.shown.items() if name in names}
+    anywhere = {key: values for each in known for key, values in each.everywhere.items()}
+    surprises = {key: values for key, values in found.items() if key not in expected and anywhere.get(key) != values}
+    return surprises | dict.fromkeys(expected - found.keys(), "does not differ")
+
+
 def document() -> str:
     """The text of docs/differences.md."""
-    rows = "\n".join(f"| {d.title} | {d.reference} | {d.ours} | {d.reason} |" for d in DIFFERENCES)
+    rows = "\n".join(known.row() for known in DIFFERENCES)
     return f"""\
 # Differences from the reference plugins
 
-The same configurations go through the reference plugins (`macvlan`, `host-local` and `static`, version 1.1.1 as
-Debian and Ubuntu ship it) and through ours, each on a LAN of its own. Interface, addresses, routes, sysctls, result,
-leases, CHECK and DEL are equal, except for what is listed here. Error codes are also equal, wherever the reference
-has a better one than 999. The table is checked by `tests/kernel/test_side_by_side.py`.
+The same configurations go through the reference plugins (`macvlan`, `host-local` and `static`) and through ours, each
+on a LAN of its own, and that with two releases of the reference: {OLD}, which Debian 12 and 13 and Ubuntu ship, and
+{NEW}, which runtimes ship today. Interface, addresses, routes, sysctls, result, leases, STATUS, CHECK, GC and DEL are
+equal, except for what is listed here. Error codes are also equal, wherever the reference has a better one than 999.
+The table is checked by `tests/kernel/test_side_by_side.py`.
 
-| what | reference | ours | why |
-|---|---|---|---|
+| what | reference {OLD} | reference {NEW} | ours | why |
+|---|---|---|---|---|
 {rows}
 """
 

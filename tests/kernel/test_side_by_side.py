@@ -1,35 +1,78 @@
-"""The reference plugins and ours on one configuration: equal outcomes, or a difference that is documented."""
+"""Each release of the reference plugins and ours on one configuration: equal outcomes, or a documented difference."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.kernel.configurations import CASES
-from tests.kernel.differences import ANY, DIFFERENCES, document
+from tests.kernel.differences import DIFFERENCES, document, unexpected
 from tests.kernel.outcome import differing, outcome
-from tests.runtime import REFERENCE, REPOSITORY, ROLES
+from tests.kernel.references import forget, of_reference
+from tests.lan import SUBNET4, SUBNET6, Lan
+from tests.reference import RELEASES, reference
+from tests.runtime import REPOSITORY, ROLES, Runtime
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+CARRIER_SECONDS = 5.0
+"""What the reference waits for IPv6 addresses that cannot become usable."""
+
 
 @pytest.mark.parametrize("name", CASES)
 def test_same_as_the_reference(name: str, tmp_path: Path, door: Path) -> None:
-    reference = outcome(CASES[name], {role: REFERENCE / role for role in ROLES}, tmp_path / "reference")
     ours = outcome(CASES[name], dict.fromkeys(ROLES, door), tmp_path / "ours")
-    found = differing(ours, reference)
-    expected = {field for known in DIFFERENCES if name in known.cases for field in known.fields}
-    anywhere = {field: known.values for known in DIFFERENCES if known.cases == ANY for field in known.fields}
-    surprising = {field: values for field, values in found.items() if field not in expected}
-    assert {field: values for field, values in surprising.items() if anywhere.get(field) != values} == {}
-    assert expected - found.keys() == set()
+    wrong = {release: unexpected(release, name, differing(ours, of_reference(release, name))) for release in RELEASES}
+    for release in RELEASES:
+        if wrong[release]:
+            forget(release, name)
+    assert wrong == {release: {} for release in RELEASES}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_reference_waits_without_a_carrier(lan: Lan, tmp_path: Path, release: str) -> None:
+    """Ours does not: test_a_master_without_carrier_costs_no_waiting."""
+    theirs = Runtime(lan, {role: reference(release) / role for role in ROLES}, tmp_path / "theirs")
+    lan.unplug()
+    began = time.monotonic()
+    theirs.add(theirs.config(theirs.pool(SUBNET4, SUBNET6)), lan.container(dad=True)).expect()
+    assert time.monotonic() - began > CARRIER_SECONDS
+
+
+SPY = """\
+#!/bin/sh
+[ "$CNI_COMMAND" = DEL ] || { echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.9.0.40/24"}]}'; exit; }
+nsenter --net="$CNI_NETNS" ip -o link >"${0%/*}/seen"
+"""
+
+
+def test_the_order_of_a_deletion(lan: Lan, tmp_path: Path, door: Path) -> None:
+    """The reference has the address released while the interface is there."""
+    sides = {release: {role: reference(release) / role for role in ROLES} for release in RELEASES}
+    in_use = {}
+    for side, plugins in (sides | {"ours": dict.fromkeys(ROLES, door)}).items():
+        runtime = Runtime(lan, plugins, tmp_path / side)
+        spy = runtime.cni_path / "spy"
+        spy.write_text(SPY)
+        spy.chmod(0o755)
+        container, config = lan.container(), runtime.config({"type": "spy"})
+        runtime.add(config, container).expect()
+        runtime.delete(config, container).expect()
+        in_use[side] = "net1" in (runtime.cni_path / "seen").read_text()
+    assert in_use == dict.fromkeys(RELEASES, True) | {"ours": False}
 
 
 def test_differences_are_documented() -> None:
     assert (REPOSITORY / "docs" / "differences.md").read_text() == document()
 
 
-def test_differences_name_configurations_of_the_table() -> None:
-    assert {case for known in DIFFERENCES for case in known.cases} <= CASES.keys()
+def test_differences_are_shown() -> None:
+    """By configurations or, what these cannot show, by a test that there is."""
+    tests = "".join(file.read_text() for file in (REPOSITORY / "tests" / "kernel").glob("test_*.py"))
+    for known in DIFFERENCES:
+        shown = {name for names in known.shown.values() for name in names}
+        assert shown <= CASES.keys(), known.title
+        assert shown or known.everywhere or f"def {known.test}(" in tests, known.title
