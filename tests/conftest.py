@@ -16,7 +16,8 @@ import pytest
 from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
 from tests.once import SECONDS, once
-from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES, Runtime
+from tests.reference import NEW, reference
+from tests.runtime import DOOR, REPOSITORY, ROLES, Runtime
 from tests.ways import Executed, InProcess
 
 if TYPE_CHECKING:
@@ -146,5 +147,5 @@ def plugins_under_test(config: pytest.Config) -> dict[str, Path]:
     """CNI_PATH names to executables; a reference plugin brings its own IPAM plugins."""
     plugin: Path = config.getoption("--plugin").resolve()
     if plugin == DOOR:
-        return dict.fromkeys((*ROLES, DOOR.name), Runtime.entry) | {"tuning": REFERENCE / "tuning"}
+        return dict.fromkeys((*ROLES, DOOR.name), Runtime.entry) | {"tuning": reference(NEW) / "tuning"}
     return {"macvlan": plugin} | {name: plugin.parent / name for name in (*ROLES[1:], "tuning")}

@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan
-from tests.runtime import REFERENCE, Runtime
+from tests.reference import NEW, reference
+from tests.runtime import Runtime
 
 pytestmark = pytest.mark.kernel
 KEY = "cni.dev/valid-attachments"
@@ -57,7 +58,7 @@ def test_a_list_of_what_is_to_stay(lan: Lan, runtime: Runtime, operator: Operato
         runtime.add(config, container).expect()
     variables = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "theirs", "CNI_NETNS": "/x", "CNI_IFNAME": "net1"}
     subprocess.run(
-        [REFERENCE / "host-local"], env=variables | {"CNI_PATH": "/x"}, input=json.dumps(config), text=True,
+        [reference(NEW) / "host-local"], env=variables | {"CNI_PATH": "/x"}, input=json.dumps(config), text=True,
         stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     valid = [{"containerID": stays.name, "ifname": "net1"}]

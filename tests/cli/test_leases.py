@@ -19,7 +19,8 @@ from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan
 from tests.namespaces import execute
-from tests.runtime import DOOR, REFERENCE, Runtime
+from tests.reference import NEW, reference
+from tests.runtime import DOOR, Runtime
 
 pytestmark = pytest.mark.kernel
 KINDS = pytest.mark.parametrize("kind", ["cni-macvlan-py", "host-local"])
@@ -121,7 +122,7 @@ def test_leases_of_the_reference_plugin_are_shown(lan: Lan, runtime: Runtime, op
     operator.configure(config)
     variables = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "theirs", "CNI_NETNS": "/x", "CNI_IFNAME": "net1"}
     subprocess.run(
-        [REFERENCE / "host-local"], env=variables | {"CNI_PATH": "/x"}, input=json.dumps(config), text=True,
+        [reference(NEW) / "host-local"], env=variables | {"CNI_PATH": "/x"}, input=json.dumps(config), text=True,
         stdout=subprocess.DEVNULL, check=True,
     )  # fmt: skip
     for words in ([], ["--network", lan.network], ["--data-dir", str(runtime.data_dir)]):

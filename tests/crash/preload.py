@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.runtime import DOOR, REFERENCE, REPOSITORY, one_document
+from tests.runtime import DOOR, REPOSITORY, one_document
 
 if TYPE_CHECKING:
     from tests.lan import Lan
@@ -72,8 +72,6 @@ class Preload:
         self.plugin = self.bin / "macvlan"
         for name in ("macvlan", "static"):
             (self.bin / name).symlink_to(DOOR)
-        (self.bin / "reference").mkdir()
-        (self.bin / "reference" / "host-local").symlink_to(REFERENCE / "host-local")
         self.settings = directory / "settings.toml"
         self.settings.write_text(f'state_dir = "{self.state_dir}"\nlog_level = "debug"\n')
         self.orphans = 0

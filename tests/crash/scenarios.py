@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.lan import SUBNET4, SUBNET6
-from tests.runtime import REFERENCE
+from tests.reference import NEW, OLD, reference
 
 if TYPE_CHECKING:
     from tests.crash.preload import Preload
@@ -16,20 +16,24 @@ Json = dict[str, Any]
 DUAL = [[{"subnet": SUBNET4}], [{"subnet": SUBNET6}]]
 ROUTES = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}, {"dst": "10.77.0.0/16", "gw": "10.9.0.9"}]
 
-# The reference's host-local of cniVersion 1.1.0: Debian's speaks 1.0.0, and its GC does nothing.
-FOREIGN = f"""#!/bin/sh
+# The reference's host-local at 1.1.0: the old release speaks 1.0.0, and GC does nothing in any.
+FOREIGN = """#!/bin/sh
 [ "$CNI_COMMAND" = GC ] && exec rm -f DATA/*/[0-9]* DATA/*/*:*
-sed s/1.1.0/1.0.0/ | {REFERENCE}/host-local
+READ | REFERENCE/host-local
 """
+READ = {OLD: "sed s/1.1.0/1.0.0/", NEW: "cat"}
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """``keys`` go into the network configuration, ``ipam`` with the lease directory added where it is host-local's."""
+    """``keys`` go into the network configuration, ``ipam`` with the lease directory added where it is host-local's.
+
+    ``foreign`` is the release of the reference whose host-local is executed.
+    """
 
     keys: Json
     ipam: Json | None = None
-    foreign: bool = False
+    foreign: str = ""
 
     def config(self, preload: Preload) -> Json:
         """The network configuration on a node."""
@@ -46,7 +50,8 @@ class Scenario:
         if not directory.exists():
             directory.mkdir()
             executable = directory / "host-local"
-            executable.write_text(FOREIGN.replace("DATA", str(preload.data_dir)))
+            text = FOREIGN.replace("DATA", str(preload.data_dir)).replace("READ", READ[self.foreign])
+            executable.write_text(text.replace("REFERENCE", str(reference(self.foreign))))
             executable.chmod(0o755)
         return str(directory)
 
@@ -59,5 +64,6 @@ SCENARIOS = {
     "passthru": Scenario(
         {"mode": "passthru", "linkInContainer": False}, {"type": "cni-macvlan-py", "ranges": DUAL[:1]}
     ),
-    "foreign IPAM plugin": Scenario({}, {"type": "host-local", "ranges": DUAL}, foreign=True),
+    "foreign IPAM plugin": Scenario({}, {"type": "host-local", "ranges": DUAL}, foreign=NEW),
+    "old foreign IPAM plugin": Scenario({}, {"type": "host-local", "ranges": DUAL}, foreign=OLD),
 }

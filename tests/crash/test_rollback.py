@@ -13,7 +13,7 @@ import pytest
 from tests.crash import remains
 from tests.crash.preload import Attached
 from tests.crash.stage import Stage
-from tests.runtime import REFERENCE
+from tests.reference import NEW, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,8 +222,8 @@ def test_delegate_that_fails_after_its_add(
     stage = stage_of("foreign IPAM plugin")
     executable = tmp_path / "host-local"
     executable.write_text(f"""#!/bin/sh
-[ "$CNI_COMMAND" = ADD ] || exec sh -c 'sed s/1.1.0/1.0.0/ | {REFERENCE}/host-local'
-sed s/1.1.0/1.0.0/ | {REFERENCE}/host-local >{tmp_path}/taken || exit 9
+[ "$CNI_COMMAND" = ADD ] || exec {reference(NEW)}/host-local
+{reference(NEW)}/host-local >{tmp_path}/taken || exit 9
 {afterwards}
 """)
     executable.chmod(0o755)

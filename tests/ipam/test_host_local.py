@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,10 @@ from conf.errors import AddressUnavailable, CheckFailure, TryAgain
 from ipam import pool
 from ipam.ranges import RangeSet
 from ipam.store.files import FilesStore
+from tests.reference import RELEASES, reference
 from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
 from tests.unit.ipam.crashes import add
 
-REFERENCE = Path("/usr/lib/cni/host-local")
 ROOT = Path(__file__).parents[2]
 SUBNETS = ("10.1.0.0/29", "fd00:0:0:7::/112")
 DUAL = sets(*map(span, SUBNETS))
@@ -36,26 +37,43 @@ def files(tmp_path: Path) -> FilesStore:
     return FilesStore(str(tmp_path))
 
 
-def reference(
-    verb: str, data_dir: Path, name: str, *subnets: str, wish: str = "", ifname: str = "eth0"
-) -> subprocess.Popen[str]:
-    """Start the reference's plugin."""
-    ipam = {"type": "host-local", "dataDir": str(data_dir), "ranges": [[{"subnet": each}] for each in subnets]}
-    config = {"cniVersion": "1.0.0", "name": NETWORK, "type": "macvlan", "ipam": ipam, "prevResult": {}}
-    environment = {
-        "CNI_COMMAND": verb,
-        "CNI_CONTAINERID": name,
-        "CNI_IFNAME": ifname,
-        "CNI_NETNS": "/run/netns/none",
-        "CNI_PATH": str(REFERENCE.parent),
-        "CNI_ARGS": f"IgnoreUnknown=1;IP={wish}" if wish else "",
-    }
-    pipe = subprocess.PIPE
-    process = subprocess.Popen([REFERENCE], env=environment, stdin=pipe, stdout=pipe, text=True)
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(config))
-    process.stdin.close()
-    return process
+@dataclass(frozen=True)
+class Reference:
+    """The host-local of a release of the reference."""
+
+    directory: Path
+
+    def start(
+        self, verb: str, data_dir: Path, name: str, *subnets: str, wish: str = "", ifname: str = "eth0"
+    ) -> subprocess.Popen[str]:
+        """Start a call."""
+        ipam = {"type": "host-local", "dataDir": str(data_dir), "ranges": [[{"subnet": each}] for each in subnets]}
+        config = {"cniVersion": "1.0.0", "name": NETWORK, "type": "macvlan", "ipam": ipam, "prevResult": {}}
+        environment = {
+            "CNI_COMMAND": verb,
+            "CNI_CONTAINERID": name,
+            "CNI_IFNAME": ifname,
+            "CNI_NETNS": "/run/netns/none",
+            "CNI_PATH": str(self.directory),
+            "CNI_ARGS": f"IgnoreUnknown=1;IP={wish}" if wish else "",
+        }
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([self.directory / "host-local"], env=environment, stdin=pipe, stdout=pipe, text=True)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(config))
+        process.stdin.close()
+        return process
+
+    def add(self, data_dir: Path, name: str, *subnets: str, wish: str = "", ifname: str = "eth0") -> list[str]:
+        """The addresses that an ADD comes to."""
+        result = answer(self.start("ADD", data_dir, name, *subnets, wish=wish, ifname=ifname))
+        return [each["address"].partition("/")[0] for each in result["ips"]]
+
+
+@pytest.fixture(params=RELEASES)
+def theirs(request: pytest.FixtureRequest) -> Reference:
+    """Each release in turn."""
+    return Reference(reference(request.param))
 
 
 def answer(process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - JSON
@@ -64,11 +82,6 @@ def answer(process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - JSON
         text = process.stdout.read()
     assert process.wait() == 0, text
     return json.loads(text) if text else None
-
-
-def reference_add(data_dir: Path, name: str, *subnets: str, wish: str = "", ifname: str = "eth0") -> list[str]:
-    result = answer(reference("ADD", data_dir, name, *subnets, wish=wish, ifname=ifname))
-    return [each["address"].partition("/")[0] for each in result["ips"]]
 
 
 def our_add(
@@ -95,44 +108,44 @@ def modes(directory: Path) -> dict[str, int]:
     return {name: 0o600 if mode == 0o644 else mode for name, mode in found.items()}
 
 
-def test_both_leave_the_same_bytes(tmp_path: Path) -> None:
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+def test_both_leave_the_same_bytes(theirs: Reference, tmp_path: Path) -> None:
+    ours, other = tmp_path / "ours", tmp_path / "theirs"
     store = FilesStore(str(ours))
     steps: list[tuple[str, ...]] = [("c1",), ("c2", "10.1.0.5"), ("c3",), ("-c1",), ("c4",), ("-c3",), ("c5",), ("c6",)]
     for name, *wish in steps:
         if name.startswith("-"):
             our_release(store, name[1:])
-            answer(reference("DEL", theirs, name[1:], *SUBNETS))
+            answer(theirs.start("DEL", other, name[1:], *SUBNETS))
         else:
             given = our_add(store, name, DUAL, *wish)
-            assert given == reference_add(theirs, name, *SUBNETS, wish="".join(wish))
-        assert listing(ours / NETWORK) == listing(theirs / NETWORK)
-        assert modes(ours / NETWORK) == modes(theirs / NETWORK)
+            assert given == theirs.add(other, name, *SUBNETS, wish="".join(wish))
+        assert listing(ours / NETWORK) == listing(other / NETWORK)
+        assert modes(ours / NETWORK) == modes(other / NETWORK)
     assert (ours / NETWORK / "10.1.0.5").read_bytes() == b"c2\r\neth0"
 
 
-def test_each_takes_up_where_the_other_stopped(files: FilesStore, tmp_path: Path) -> None:
+def test_each_takes_up_where_the_other_stopped(theirs: Reference, files: FilesStore, tmp_path: Path) -> None:
     assert our_add(files, "c1", DUAL) == ["10.1.0.2", "fd00:0:0:7::2"]
-    assert reference_add(tmp_path, "c2", *SUBNETS) == ["10.1.0.3", "fd00:0:0:7::3"]
+    assert theirs.add(tmp_path, "c2", *SUBNETS) == ["10.1.0.3", "fd00:0:0:7::3"]
     assert our_add(files, "c3", DUAL) == ["10.1.0.4", "fd00:0:0:7::4"]
-    answer(reference("CHECK", tmp_path, "c1", *SUBNETS))
+    answer(theirs.start("CHECK", tmp_path, "c1", *SUBNETS))
     with files.transaction(NETWORK) as tx:
         pool.check(tx, owner("c2"), addresses("10.1.0.3", "fd00:0:0:7::3"))
-    answer(reference("DEL", tmp_path, "c1", *SUBNETS))
+    answer(theirs.start("DEL", tmp_path, "c1", *SUBNETS))
     with files.transaction(NETWORK) as tx, pytest.raises(CheckFailure):
         pool.check(tx, owner("c1"), [])
     assert our_release(files, "c2") == ["10.1.0.3", "fd00:0:0:7::3"]
-    assert reference_add(tmp_path, "c4", *SUBNETS) == ["10.1.0.5", "fd00:0:0:7::5"]
+    assert theirs.add(tmp_path, "c4", *SUBNETS) == ["10.1.0.5", "fd00:0:0:7::5"]
     with pytest.raises(AddressUnavailable, match=r"10\.1\.0\.5 has been allocated to c4, duplicate allocation"):
         our_add(files, "c4", DUAL)
 
 
-def test_twenty_processes_of_both_kinds_at_once(tmp_path: Path) -> None:
+def test_twenty_processes_of_both_kinds_at_once(theirs: Reference, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.unit.ipam.crashes", "crowd", "files"]
     command += [str(tmp_path), "10", "1", "10.1.0.0/27"]
     ours = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    theirs = [reference("ADD", tmp_path, f"r{n}", "10.1.0.0/27", "fd00::/120") for n in range(10)]
-    given = [ip["address"].partition("/")[0] for each in theirs for ip in answer(each)["ips"]]
+    others = [theirs.start("ADD", tmp_path, f"r{n}", "10.1.0.0/27", "fd00::/120") for n in range(10)]
+    given = [ip["address"].partition("/")[0] for each in others for ip in answer(each)["ips"]]
     lines, _ = ours.communicate()
     given += [address for line in lines.splitlines() for address in line.split()[1:]]
     assert len(set(given)) == len(given) == 40

@@ -9,7 +9,8 @@ import pytest
 
 from tests import kernel_state
 from tests.kernel.outcome import Reply, same
-from tests.runtime import REFERENCE, ROLES, Runtime
+from tests.reference import RELEASES, reference
+from tests.runtime import ROLES, Runtime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,22 +84,26 @@ def result(answer: Answer) -> Any:  # noqa: ANN401 - any JSON
     return {key: value for key, value in (answer.document or {}).items() if value != {}}
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("name", CASES)
-def test_same_as_the_reference(lan: Lan, tmp_path: Path, door: Path, name: str) -> None:
+def test_same_as_the_reference(lan: Lan, tmp_path: Path, door: Path, name: str, release: str) -> None:
     ipam, keys, args = CASES[name]
     ours = Side(lan, dict.fromkeys(ROLES, door), tmp_path / "ours")
-    reference = Side(lan, {role: REFERENCE / role for role in ROLES}, tmp_path / "reference")
+    theirs = Side(lan, {role: reference(release) / role for role in ROLES}, tmp_path / "theirs")
     for _ in ("first", "again"):
-        mine, theirs = (side.call("ADD", ipam, keys, args) for side in (ours, reference))
-        assert same(result(mine), result(theirs)), (mine.stdout, theirs.stdout)
+        mine, wanted = (side.call("ADD", ipam, keys, args) for side in (ours, theirs))
+        assert same(result(mine), result(wanted)), (mine.stdout, wanted.stdout)
         if mine.ok:
-            assert ours.files() == reference.files()
+            assert ours.files() == theirs.files()
     assert ours.call("DEL", ipam, keys, args).expect() is None
 
 
+@pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize("ipam_type", ["host-local", "static"])
-def test_bridge_finds_its_addresses_and_misses_them(lan: Lan, tmp_path: Path, door: Path, ipam_type: str) -> None:
-    plugins = {"bridge": REFERENCE / "bridge", "host-local": door, "static": door}
+def test_bridge_finds_its_addresses_and_misses_them(
+    lan: Lan, tmp_path: Path, door: Path, ipam_type: str, release: str
+) -> None:
+    plugins = {"bridge": reference(release) / "bridge", "host-local": door, "static": door}
     runtime = Runtime(lan, plugins, tmp_path / "ours")
     own = {"dataDir": str(runtime.data_dir)} if ipam_type == "host-local" else {}
     ipam = (POOL if ipam_type == "host-local" else STATIC) | own
