@@ -92,15 +92,17 @@ def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
                 "a gateway is reached over its address's network",
                 f"ipam.addresses[{index}].gateway",
             ) from error
-    addresses += _static_arguments(request.arguments)
+    addresses += _static_arguments(request.arguments, addresses)
+    known = addresses
     for source in (request.args_ips, request.runtime_ips):
         if source:
-            addresses = [StaticAddress(_static_ip(text)) for text in source]
+            requested = [_static_ip(text) for text in source]
+            addresses = [StaticAddress(each, _gateway_of(each, known)) for each in requested]
     return IpamConfig(type=STATIC, addresses=tuple(addresses), routes=_routes(model.routes), dns=model.dns.dns())
 
 
-def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
-    """``IP=`` of CNI_ARGS, each with the ``GATEWAY=`` that lies in its network."""
+def _static_arguments(arguments: dict[str, str], configured: Sequence[StaticAddress]) -> Iterable[StaticAddress]:
+    """``IP=`` of CNI_ARGS, each with the ``GATEWAY=`` that lies in its network, else with the configured gateway."""
     gateways = []
     for text in _listed(arguments, "GATEWAY"):
         try:
@@ -116,7 +118,13 @@ def _static_arguments(arguments: dict[str, str]) -> Iterable[StaticAddress]:
             raise InvalidNetworkConfig(
                 f"the 'ip' field is expected to be in CIDR notation, got: '{text}'; mend IP in CNI_ARGS", str(error)
             ) from error
-        yield StaticAddress(address, next((g for g in gateways if g in address), None))
+        yield StaticAddress(address, next((g for g in gateways if g in address), _gateway_of(address, configured)))
+
+
+def _gateway_of(requested: IPNetwork, known: Sequence[StaticAddress]) -> IPAddress | None:
+    """The gateway of the first known address whose network has the requested one."""
+    near = (each.gateway for each in known if requested.ip in each.address.cidr)
+    return next((gateway for gateway in near if gateway is not None), None)
 
 
 def _listed(arguments: dict[str, str], key: str) -> list[str]:
@@ -136,8 +144,8 @@ def _static_ip(text: str) -> IPNetwork:
 
 def _requested(request: Request) -> Iterable[IPAddress]:
     """The addresses that the runtime asks for; host-local adds up all three ways of asking, and so do we."""
-    argument = request.arguments.get("IP", "")
-    wishes = [(argument, f'ARGS: error parsing value of pair "IP={argument}": ')] * bool(argument)
+    place = f'ARGS: error parsing value of pair "IP={request.arguments.get("IP", "")}": '
+    wishes = [(text, place) for text in _listed(request.arguments, "IP")]
     wishes += [(text, "") for text in (*request.args_ips, *request.runtime_ips)]
     seen = []
     for text, place in wishes:

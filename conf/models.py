@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from conf.addresses import Dns
 from conf.errors import InvalidNetworkConfig, together
 from conf.keys import UnknownKeys, fold_keys
-from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
+from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac, parse_network
 
 Ip = Annotated[IPAddress, PlainValidator(parse_ip, json_schema_input_type=str)]
 IpOrCidr = Annotated[IPAddress, PlainValidator(parse_ip_or_cidr, json_schema_input_type=str)]
 Cidr = Annotated[IPNetwork, PlainValidator(parse_cidr, json_schema_input_type=str)]
+# host-local takes no IPv4-mapped subnet: ipam.ranges says so
+Subnet = Annotated[IPNetwork, PlainValidator(parse_network, json_schema_input_type=str)]
 Mac = Annotated[str, PlainValidator(parse_mac, json_schema_input_type=str)]
 Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
@@ -110,7 +112,7 @@ class RangeModel(Keys):
 
     where = "ipam.ranges[][]"
 
-    subnet: Cidr = Field(description="network that the addresses belong to")
+    subnet: Subnet = Field(description="network that the addresses belong to")
     range_start: OptionalIp = Field(None, alias="rangeStart", description="first address; default: network + 1")
     range_end: OptionalIp = Field(None, alias="rangeEnd", description="last address; default: the last host address")
     gateway: Gateway = Field(
@@ -142,7 +144,7 @@ class PoolModel(IpamModel):
 
     free_form = False
 
-    subnet: Cidr | None = Field(None, description="single range: its network")
+    subnet: Subnet | None = Field(None, description="single range: its network")
     range_start: OptionalIp = Field(None, alias="rangeStart", description="single range: first address")
     range_end: OptionalIp = Field(None, alias="rangeEnd", description="single range: last address")
     gateway: Gateway = Field(None, description="single range: gateway")

@@ -132,7 +132,12 @@ def _ip(values: dict[str, Any]) -> ResultIp:
     address, gateway = parse_cidr(known.get("address")), _optional_ip(known, "gateway")
     if gateway is not None and gateway.version != address.version:
         raise ValueError(f"address {address} has a gateway of the other family: {gateway}")
-    return ResultIp(address, gateway, _number(known, "interface"))
+    return ResultIp(address, gateway, _index(known, "interface"))
+
+
+def _index(values: dict[str, Any], key: str) -> int | None:
+    """An index into a list; older plugins write -1 for none."""
+    return None if values.get(key) == -1 else _number(values, key)
 
 
 def _route(values: dict[str, Any]) -> Route:

@@ -11,6 +11,9 @@ MAC = re.compile(
     r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", re.IGNORECASE
 )
 
+MAPPED_BITS = 96
+"""How many bits of an IPv4-mapped IPv6 address, such as ::ffff:10.1.0.5, stand before the IPv4 address (RFC 4291)."""
+
 
 def parse_ip(text: object) -> IPAddress:
     """An IPv4 or IPv6 address; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
@@ -24,12 +27,23 @@ def parse_ip(text: object) -> IPAddress:
 
 
 def parse_cidr(text: object) -> IPNetwork:
-    """An address with its prefix length, host bits kept. Raises ValueError."""
+    """An address with its prefix length, host bits kept; an IPv4-mapped IPv6 one becomes IPv4. Raises ValueError."""
+    network = parse_network(text)
+    if network.version == 4 or not network.ip.is_ipv4_mapped():  # noqa: PLR2004 - the version of the protocol
+        return network
+    if network.prefixlen < MAPPED_BITS:
+        raise ValueError(
+            f"invalid CIDR address: {text}; the length of an IPv4-mapped address is at least {MAPPED_BITS}"
+        )
+    return IPNetwork((network.value & 0xFFFFFFFF, network.prefixlen - MAPPED_BITS), version=4)
+
+
+def parse_network(text: object) -> IPNetwork:
+    """An address with its prefix length, of the family that it is written in. Raises ValueError."""
     address, separator, prefix = text.partition("/") if isinstance(text, str) else ("", "", "")
     if not separator or not prefix.isascii() or not prefix.isdigit():
         raise ValueError(f"invalid CIDR address: {text}")
     try:
-        # not parse_ip: the length of an IPv4-mapped address counts from the IPv6 side
         return IPNetwork((IPAddress(address, flags=INET_PTON).value, int(prefix)), version=6 if ":" in address else 4)
     except (AddrFormatError, ValueError) as error:
         raise ValueError(f"invalid CIDR address: {text}") from error
@@ -37,7 +51,10 @@ def parse_cidr(text: object) -> IPNetwork:
 
 def parse_ip_or_cidr(text: object) -> IPAddress:
     """The address of ``10.1.0.5`` or ``10.1.0.5/24``; the length is not kept. Raises ValueError."""
-    return parse_cidr(text).ip if isinstance(text, str) and "/" in text else parse_ip(text)
+    if not isinstance(text, str) or "/" not in text:
+        return parse_ip(text)
+    address = parse_network(text).ip
+    return address.ipv4() if address.is_ipv4_mapped() else address
 
 
 def parse_mac(text: object) -> str:

@@ -52,7 +52,7 @@ CASES: dict[str, tuple[Json, Json, str]] = {
     "range upside down": (POOL | {"rangeStart": "10.1.2.5", "rangeEnd": "10.1.2.3"}, {}, ""),
     "static": (STATIC, {}, ""),
     "static and CNI_ARGS": (STATIC, {}, "IP=10.1.3.6/24, 10.1.4.7/24;GATEWAY=10.1.4.1"),
-    "static and runtimeConfig": (STATIC, asking("10.1.2.7/24") | {"RuntimeConfig": {"ips": ["10.1.2.8/24"]}}, ""),
+    "static and runtimeConfig": (STATIC, asking("10.1.3.7/24") | {"RuntimeConfig": {"ips": ["10.1.3.8/24"]}}, ""),
     "static without length": (STATIC, asking("10.1.2.7"), ""),
 }
 
@@ -96,6 +96,42 @@ def test_same_as_the_reference(lan: Lan, tmp_path: Path, door: Path, name: str, 
         if mine.ok:
             assert ours.files() == theirs.files()
     assert ours.call("DEL", ipam, keys, args).expect() is None
+
+
+REQUESTS: dict[str, tuple[Json, Json, str, list[tuple[str, str]]]] = {
+    "runtimeConfig": (STATIC, {"runtimeConfig": {"ips": ["10.1.2.8/24"]}}, "", [("10.1.2.8/24", "10.1.2.1")]),
+    "args": (STATIC, asking("10.1.2.8/24"), "", [("10.1.2.8/24", "10.1.2.1")]),
+    "CNI_ARGS": (STATIC, {}, "IP=10.1.2.8/24", [("10.1.2.5/24", "10.1.2.1"), ("10.1.2.8/24", "10.1.2.1")]),
+    "a list": (
+        STATIC, {}, "IP=10.1.2.8/24,10.1.3.8/24",
+        [("10.1.2.5/24", "10.1.2.1"), ("10.1.2.8/24", "10.1.2.1"), ("10.1.3.8/24", "")],
+    ),
+    "gateway of CNI_ARGS": (
+        STATIC, {"runtimeConfig": {"ips": ["10.1.4.8/24"]}}, "IP=10.1.4.7/24;GATEWAY=10.1.4.1",
+        [("10.1.4.8/24", "10.1.4.1")],
+    ),
+    "gateway of elsewhere": (
+        {"type": "static", "addresses": [{"address": "2001:db8:1::5/64", "gateway": "fe80::1"}]},
+        asking("2001:db8:1::8/64"), "", [("2001:db8:1::8/64", "fe80::1")],
+    ),
+    "a list for ranges": (
+        WIDE, {}, "IP=10.1.2.9/24,2001:db8:1::9/64",
+        [("10.1.2.9/24", "10.1.2.1"), ("2001:db8:1::9/64", "2001:db8:1::1")],
+    ),
+    "IPv4 in IPv6 clothes": (
+        STATIC, {}, "IP=::ffff:10.1.2.8/120", [("10.1.2.5/24", "10.1.2.1"), ("10.1.2.8/24", "10.1.2.1")],
+    ),
+    "IPv4 in IPv6 clothes for ranges": (POOL, asking("::ffff:10.1.2.4/24"), "", [("10.1.2.4/29", "10.1.2.1")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ipam", "keys", "args", "wanted"), REQUESTS.values(), ids=REQUESTS.keys())
+def test_a_requested_address_has_its_networks_gateway(  # noqa: PLR0913, PLR0917 - the ways to ask
+    lan: Lan, tmp_path: Path, door: Path, ipam: Json, keys: Json, args: str, wanted: list[tuple[str, str]]
+) -> None:
+    ours = Side(lan, dict.fromkeys(ROLES, door), tmp_path / "ours")
+    found = ours.call("ADD", ipam, keys, args).expect()
+    assert [(ip["address"], ip.get("gateway", "")) for ip in found["ips"]] == wanted
 
 
 @pytest.mark.parametrize("release", RELEASES)
