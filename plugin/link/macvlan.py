@@ -79,6 +79,9 @@ def create(place: Place, wanted: MacvlanAttributes, container_id: str, undo: Exi
             raise _refused(refusal, wanted) from refusal
         index = _make_renamed(place, wanted, temporary_name(container_id, wanted.name), index, undo)
     link = place.inside.link(index=index) if index else place.inside.link(wanted.name)
+    if link is not None and wanted.mac and link.mac != wanted.mac:
+        _give_mac(place.inside, link, wanted)
+        link = place.inside.link(index=link.index)
     if link is None:
         raise LinkFailure(f'"{wanted.name}" vanished right after it was made; try again', f"in {place.namespace.path}")
     return link
@@ -133,6 +136,21 @@ def delete(container: Netlink, index: int) -> None:
 def parent_of(master: Link) -> int:
     """The ifindex that the kernel reports as parent of a child made on this master."""
     return master.parent if master.kind in PARENT_KINDS and master.parent else master.index
+
+
+def _give_mac(inside: Netlink, link: Link, wanted: MacvlanAttributes) -> None:
+    """In passthru a child begins with the master's MAC, and both have one; with the child its MAC leaves the master.
+
+    The kernel puts the master's own back then, whatever removes the child (macvlan_port_destroy, Linux 4.13).
+    """
+    try:
+        inside.send(messages.set_mac(link.index, wanted.mac))
+    except KernelRefusal as refusal:
+        raise MasterUnusable(
+            f'failed to set "mac" {wanted.mac} on master "{wanted.master.name}": {refusal}; '
+            'leave "mac" out, or use another master',
+            f'"mode" is "{wanted.mode}": master and child have one MAC address',
+        ) from refusal
 
 
 def _make(place: Place, wanted: MacvlanAttributes, index: int) -> int:

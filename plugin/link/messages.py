@@ -150,6 +150,12 @@ def set_down(index: int) -> Message:
     return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, rtnl.IFF_UP))
 
 
+def set_mac(index: int, mac: str) -> Message:
+    """Give a device another MAC address."""
+    attribute = _attribute(rtnl.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))
+    return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, 0), attribute)
+
+
 def set_alias(index: int, alias: str) -> Message:
     """Set a device's alias, cut to what the kernel holds."""
     attribute = _attribute(rtnl.IFLA_IFALIAS, alias.encode()[: rtnl.MAX_IFALIAS] + b"\0")

@@ -202,6 +202,16 @@ DIFFERENCES = [
         "Route keys `mtu` and `advmss` in the kernel", "are ignored", "are in the result alone", "are there",
         "what the result says is so in the container", {"routes": of("route with mtu", "route with advmss")},
     ),
+    both(
+        "IPv4 routes without a next hop", "have scope global; one with `scope` 253 gets the range's gateway",
+        "have scope link, get no gateway, and are made first", "other next hops are found by routes of scope link alone",
+        shown={"routes": of("no gateway at all")},
+    ),
+    both(
+        "`mac` in `passthru`", "is ignored", "the master has it as well, until the interface goes",
+        "what was asked for is so, and the kernel puts the master's own back",
+        shown=dict.fromkeys(("link.address", "result.interfaces"), of("mac in passthru")),
+    ),
     both("CHECK of a route with `table`", "fails right after ADD", "passes", "the route is in its table",
          shown={"CHECK": of("route with table")}),
     both(

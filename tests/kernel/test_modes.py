@@ -8,6 +8,7 @@ import pytest
 
 from tests import kernel_state
 from tests import lan as test_lan
+from tests.agent.process import until
 from tests.lan import GATEWAY4, GATEWAY6, NODE4, SECOND4, SUBNET4, SUBNET6, Lan
 
 if TYPE_CHECKING:
@@ -85,6 +86,44 @@ def test_passthru_promiscuity_of_the_master(lan: Lan, runtime: Runtime, keys: Js
     runtime.check(config, container).expect()
     runtime.delete(config, container).expect()
     assert promiscuity(lan) == before
+
+
+PORT_MAC = "02:00:00:00:0b:0e"
+WISHES = {
+    "mac": ({"mac": PORT_MAC}, ""),
+    "runtimeConfig": ({"runtimeConfig": {"mac": PORT_MAC}}, ""),
+    "CNI_ARGS": ({}, f"IgnoreUnknown=1;MAC={PORT_MAC}"),
+}
+
+
+@pytest.mark.parametrize("end", ["DEL", "the namespace goes"])
+@pytest.mark.parametrize(("keys", "args"), WISHES.values(), ids=WISHES.keys())
+def test_a_mac_in_passthru_is_the_masters_for_a_while(
+    lan: Lan, runtime: Runtime, keys: Json, args: str, end: str
+) -> None:
+    own, container = test_lan.mac_of(lan.node, "eth0"), lan.container()
+    config = runtime.config(runtime.pool(SUBNET4), mode="passthru", **keys)
+    result = runtime.add(config, container, args=args).expect()
+    told = result["interfaces"][0]["mac"]
+    assert (told, test_lan.mac_of(container, "net1"), test_lan.mac_of(lan.node, "eth0")) == (
+        PORT_MAC,
+        PORT_MAC,
+        PORT_MAC,
+    )
+    assert test_lan.reachable({"gateway": (container, GATEWAY4)}) == {"gateway": True}
+    runtime.check(config, container, args=args).expect()
+    if end == "DEL":
+        runtime.delete(config, container, args=args).expect()
+    else:
+        container.remove()
+    until(lambda: test_lan.mac_of(lan.node, "eth0") == own, "the master has its own MAC again")
+
+
+def test_an_add_that_fails_leaves_the_master_its_mac(lan: Lan, runtime: Runtime) -> None:
+    own, container = test_lan.mac_of(lan.node, "eth0"), lan.container()
+    ipam = runtime.pool(SUBNET4, routes=[{"dst": "0.0.0.0/0", "gw": "172.31.0.1"}])
+    assert runtime.add(runtime.config(ipam, mode="passthru", mac=PORT_MAC), container).code == 105
+    assert (test_lan.mac_of(lan.node, "eth0"), container.links()) == (own, ["lo"])
 
 
 def test_promisc_without_passthru_is_refused(lan: Lan, runtime: Runtime) -> None:
