@@ -52,15 +52,17 @@ def _place_options(command: Callable[..., int]) -> Callable[..., int]:
 @json_option
 @click.option("--only", multiple=True, metavar="CHECK", type=click.Choice(list(CHECKS)), help="Run this check alone.")
 @click.option("--skip", multiple=True, metavar="CHECK", type=click.Choice(list(CHECKS)), help="Leave this check out.")
+@click.option("--no-probe", is_flag=True, help="Send nothing to the LAN: gateways are not asked for.")
 @_place_options
-def command(*, as_json: bool, only: tuple[str, ...], skip: tuple[str, ...], **places: str) -> int:
+def command(*, as_json: bool, only: tuple[str, ...], skip: tuple[str, ...], no_probe: bool, **places: str) -> int:
     """Look for everything that is known to go wrong on a node, and tell the cure.
 
-    Nothing is changed. Exit status 1 if an error was found; warnings and notices leave it at 0.
+    Nothing is changed. The LAN is asked for each gateway (ARP, neighbour discovery), unless with --no-probe.
+    Exit status 1 if an error was found; warnings and notices leave it at 0.
     """
     require_root("to look into namespaces and leases")
     chosen = [name for name in only or CHECKS if name not in skip]
-    found = list(examine(Places(**places), chosen))
+    found = list(examine(Places(**places), chosen, may_ask=not no_probe))
     if as_json:
         document({"checks": chosen, "findings": [{"check": name, **asdict(finding)} for name, finding in found]})
     else:

@@ -12,6 +12,7 @@ from conf.errors import CniError, IoFailure
 from plugin.cli.here import cni_path_option
 from plugin.cli.output import COLOURS, document, json_option, line, styled
 from plugin.lint.finding import ERROR, Finding
+from plugin.lint.gateways import outside
 from plugin.lint.judge import judge
 from plugin.lint.overlaps import doubled, overlaps
 from plugin.lint.whole import whole
@@ -62,6 +63,7 @@ def _lint(files: tuple[str, ...], cni_path: str) -> Iterator[Finding]:
             is_main = plugin.type in MAIN_TYPES
             verdict = judge(plugin, is_main=is_main)
             yield from verdict.findings
+            yield from outside(verdict)
             meanings += [verdict.meaning] if verdict.meaning else []
             if cni_path:
                 from plugin.lint.onnode import lacking  # noqa: PLC0415 - pyroute2 takes 150 ms to import

@@ -59,26 +59,6 @@ def foreign_leases(patient: Patient) -> Iterator[Finding]:
                 )
 
 
-def gateways(patient: Patient) -> Iterator[Finding]:
-    """Whether the kernel will find every next hop on the container's networks."""
-    for network in patient.our_networks:
-        if network.ipam is None:
-            continue
-        near = [each.subnet for range_set in network.range_sets for each in range_set.ranges]
-        near += [each.address.cidr for each in network.ipam.addresses]
-        near += [route.dst for route in network.ipam.routes if route.dst.prefixlen]
-        hops = [route.gw for route in network.ipam.routes] + [each.gateway for each in network.ipam.addresses]
-        for hop in dict.fromkeys(hop for hop in hops if hop is not None):
-            if not any(hop in each for each in near):
-                yield Finding(
-                    WARNING,
-                    network.file,
-                    f'network "{network.network}" has the gateway {canonical(hop)}, which is in none of its '
-                    "subnets: the kernel refuses such routes",
-                    "name a gateway inside of the subnet",
-                )
-
-
 def own_addresses(patient: Patient) -> Iterator[Finding]:
     """Whether a range holds an address of the node itself."""
     for network in patient.our_networks:

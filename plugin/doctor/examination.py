@@ -9,6 +9,7 @@ from plugin.doctor import (
     access,
     agent,
     configuration,
+    gateways,
     installation,
     interfaces,
     kernel,
@@ -50,16 +51,18 @@ CHECKS: Final[dict[str, Check]] = {
     "conf-readable": configuration.readable,
     "conf-valid": configuration.valid,
     "conf-names": configuration.names,
-    "conf-gateways": configuration.gateways,
+    "conf-gateways": gateways.subnets,
     "ranges-shared": configuration.shared_ranges,
     "ranges-foreign-leases": configuration.foreign_leases,
     "ranges-own-addresses": configuration.own_addresses,
     "master-usable": masters.usable,
     "master-subnets": masters.subnets,
+    "master-accepts": masters.accepts,
     "master-carrier": masters.carrier,
     "master-virtual": masters.virtual,
     "master-proxy-arp": masters.proxy_arp,
     "master-bridge-filter": masters.bridge_filter,
+    "gateway-answers": gateways.answers,
     "agent-listens": agent.listens,
     "agent-answers": agent.answers,
     "agent-release": agent.release,
@@ -84,9 +87,12 @@ MOVING: Final = ("leases-", "links-")
 """What calls change all the time: only what is found twice was not a call under way."""
 
 
-def examine(places: Places, names: Iterable[str]) -> Iterator[tuple[str, Finding]]:
-    """What the named checks find, each with the check's name, in the order of ``CHECKS``."""
-    patient, chosen = Patient(places), set(names)
+def examine(places: Places, names: Iterable[str], *, may_ask: bool = True) -> Iterator[tuple[str, Finding]]:
+    """What the named checks find, each with the check's name, in the order of ``CHECKS``.
+
+    ``may_ask``: whether a question may be sent to the LAN.
+    """
+    patient, chosen = Patient(places, may_ask=may_ask), set(names)
     for name in filter(chosen.__contains__, CHECKS):
         findings = _found(name, patient)
         if findings and name.startswith(MOVING):

@@ -25,6 +25,8 @@ NAMES = (PROGRAM, *ROLES)
 REFUSED = {"cniVersion": "1.1.0", "name": "doctor", "type": PROGRAM, "mode": "doctor"}
 """What makes a call load all that it may need, and refuse the mode before it does anything."""
 SECONDS = 30
+NO_SETTINGS = "/proc/self/no-settings"
+"""A file that there is not: the defaults hold."""
 
 
 def packages(patient: Patient) -> Iterator[Finding]:
@@ -110,7 +112,7 @@ def _trouble(executable: str) -> str:
     variables = {
         "PATH": os.environ.get("PATH", os.defpath),
         "CNI_COMMAND": "STATUS",
-        "CNI_MACVLAN_SETTINGS": os.devnull,
+        "CNI_MACVLAN_SETTINGS": NO_SETTINGS,
         "CNI_MACVLAN_AGENT_SOCKET": "",
     }
     try:

@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
-from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_lint
+from plugin.doctor import trial
+from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error, from_lint
 from plugin.link import sysctl
 from plugin.lint import onnode
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from plugin.doctor.patient import Patient
     from plugin.link.answers import Link
+    from plugin.survey.understood import Understood
 
 VMWARE = "in the port group of the virtual switch accept forged transmits and promiscuous mode (or MAC learning)"
 DRIVERS = {
@@ -40,6 +42,41 @@ def subnets(patient: Patient) -> Iterator[Finding]:
     """Whether the networks are those that the masters are in."""
     for verdict in patient.our_verdicts:
         yield from map(from_lint, onnode.off_lan(verdict))
+
+
+def accepts(patient: Patient) -> Iterator[Finding]:
+    """Whether the kernel makes a child on each master: it is tried, and the child is gone again."""
+    for master in _masters(patient, but="passthru"):
+        try:
+            with trial.child(master):
+                continue
+        except CniError as error:
+            yield from_error(ERROR, master.name, error)
+    for network in patient.our_networks:
+        if network.request.link.mode == "passthru":
+            yield from _not_alone(patient, network)
+
+
+def _not_alone(patient: Patient, network: Understood) -> Iterator[Finding]:
+    """Children of others on a master that a network wants for itself; making one would change the master."""
+    masters = {master.index: master for master in _masters(patient)}
+    for child in patient.children:
+        master = masters.get(child.parent)
+        if master and child.owner[0] != network.network and _is_of(patient, network, master):
+            yield Finding(
+                ERROR,
+                master.name,
+                f'network "{network.network}" wants it for itself (passthru), and {child.link.name} in '
+                f"{child.home.path} is on it",
+                "remove that container, or use another master",
+            )
+
+
+def _is_of(patient: Patient, network: Understood, master: Link) -> bool:
+    try:
+        return patient.master(network.request.link).index == master.index
+    except CniError:  # which the check of usability tells
+        return False
 
 
 def carrier(patient: Patient) -> Iterator[Finding]:

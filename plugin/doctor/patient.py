@@ -56,8 +56,9 @@ class Places:
 class Patient:
     """Everything here is read when it is first asked for, and kept."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, *, may_ask: bool = True) -> None:
         self.places = places
+        self.may_ask = may_ask
 
     @cached_property
     def settings(self) -> Settings:

@@ -57,6 +57,17 @@ class KernelRoute:
     unicast: bool
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """What the kernel knows of an address on a device: ``failed`` if nobody answers, ``mac`` "" if nobody ever did."""
+
+    index: int
+    address: IPAddress
+    mac: str
+    known: bool
+    failed: bool
+
+
 def read_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
     """The attributes from an offset to the end, by number; of equal ones the last."""
     found = {}
@@ -138,6 +149,20 @@ def read_route(message: bytes) -> KernelRoute:
     )
     hops = _next_hops(attributes.get(rtnl.RTA_MULTIPATH, b"")) or ((_number(attributes.get(rtnl.RTA_OIF)), gateway),)
     return KernelRoute(route, hops, kind == rtnl.RTN_UNICAST)
+
+
+def read_neighbour(message: bytes) -> Neighbour:
+    """A rtnl.RTM_NEWNEIGH message."""
+    _, index, state, _, _ = rtnl.NDMSG.unpack_from(message, rtnl.NLMSGHDR_BYTES)
+    attributes = read_attributes(message, rtnl.NLMSGHDR_BYTES + rtnl.NDMSG.size)
+    value = attributes.get(rtnl.NDA_DST, b"\0\0\0\0")
+    return Neighbour(
+        index=index,
+        address=IPAddress(int.from_bytes(value), _version(value)),
+        mac=attributes.get(rtnl.NDA_LLADDR, b"").hex(":"),
+        known=bool(state & rtnl.NUD_KNOWN),
+        failed=bool(state & rtnl.NUD_FAILED),
+    )
 
 
 def _next_hops(data: bytes) -> tuple[tuple[int, IPAddress | None], ...]:

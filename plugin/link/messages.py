@@ -13,7 +13,7 @@ from plugin.link import rtnl
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
-    from netaddr import IPNetwork
+    from netaddr import IPAddress, IPNetwork
 
     from conf.addresses import Route
     from plugin.link.answers import Link
@@ -243,6 +243,17 @@ def dump_routes(family: int, table: int) -> Message:
 def get_namespace_number(netns_fd: int) -> Message:
     """Ask by which number the socket's namespace knows another."""
     return _message(rtnl.RTM_GETNSID, 0, rtnl.RTGENMSG.pack(), _number(rtnl.NETNSA_FD, netns_fd))
+
+
+def ask_neighbour(index: int, address: IPAddress) -> Message:
+    """Have the kernel ask on a device who has an address, as for a packet to it, and remember the answer."""
+    header = rtnl.NDMSG.pack(rtnl.FAMILIES[address.version], index, 0, rtnl.NTF_USE, 0)
+    return _message(rtnl.RTM_NEWNEIGH, rtnl.NLM_F_CREATE, header, _attribute(rtnl.NDA_DST, address.packed))
+
+
+def dump_neighbours() -> Message:
+    """Ask for what the kernel knows of neighbours, on all devices: it filters by no index in the header."""
+    return _message(rtnl.RTM_GETNEIGH, rtnl.NLM_F_DUMP, rtnl.NDMSG.pack(0, 0, 0, 0, 0))
 
 
 def _attribute(number: int, value: bytes) -> bytes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self, TypeVar
 
-    from plugin.link.answers import KernelRoute, Link, LinkAddress
+    from plugin.link.answers import KernelRoute, Link, LinkAddress, Neighbour
     from plugin.link.messages import Message
 
     Decoded = TypeVar("Decoded")
@@ -27,7 +27,7 @@ NLM_F_DUMP_INTR, NLM_F_CAPPED, NLM_F_ACK_TLVS = 0x10, 0x100, 0x200
 NLMSGERR_ATTR_MSG = 1
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
-RTNLGRP_IPV6_IFADDR = 9
+RTNLGRP_NEIGH, RTNLGRP_IPV6_IFADDR = 3, 9
 
 RECEIVE_BYTES = 1 << 15  # the most that the kernel puts into one datagram of a dump
 DUMP_ATTEMPTS = 20
@@ -79,6 +79,10 @@ class Netlink:
     def subscribe_ipv6_addresses(self) -> None:
         """Have changes of IPv6 addresses wake ``wait``; such a socket is for nothing else."""
         self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_IPV6_IFADDR)
+
+    def subscribe_neighbours(self) -> None:
+        """Have what is learnt of neighbours wake ``wait``; such a socket is for nothing else."""
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, RTNLGRP_NEIGH)
 
     def wait(self, seconds: float) -> None:
         """Return when a subscribed change was announced, or after so many seconds."""
@@ -168,6 +172,11 @@ class Netlink:
                 return []
             raise
         return [route for route in found if table in {route.route.table, rtnl.RT_TABLE_UNSPEC}]
+
+    def neighbours(self, index: int) -> list[Neighbour]:
+        """What is known of the neighbours on one device."""
+        found = self._dump(messages.dump_neighbours(), answers.read_neighbour)
+        return [neighbour for neighbour in found if neighbour.index == index]
 
     def namespace_number(self, netns_fd: int) -> int | None:
         """The number by which the socket's namespace knows another, below 0 for none."""

@@ -1,34 +1,70 @@
-"""Gateways by which the kernel refuses every route, since nothing of their network leads to them."""
+"""The gateways of a configuration: which of them are used, and which lie outside of the networks of its addresses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netaddr import IPNetwork
-
-from ipam.ranges import V6
+from ipam.ranges import canonical
 from plugin.lint.finding import Finding, doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from netaddr import IPAddress, IPNetwork
+
+    from plugin.lint.judge import Verdict
     from plugin.survey.understood import Understood
 
 
-def outside(meaning: Understood) -> Iterator[Finding]:
-    """Ranges whose gateway is in none of the subnets and behind no route; fe80::1 and the like are on every link."""
-    if meaning.ipam is None:
+def outside(verdict: Verdict) -> Iterator[Finding]:
+    """Gateways of ranges outside of their subnet, and other next hops that the kernel finds by no address and route."""
+    meaning = verdict.meaning
+    if meaning is None or not meaning.is_main or meaning.ipam is None:
         return
-    near = [each.subnet for range_set in meaning.range_sets for each in range_set.ranges]
-    near += [route.dst for route in meaning.ipam.routes if route.gw is None and route.dst.prefixlen]
     for written, range_set in zip(meaning.ipam.ranges, meaning.range_sets, strict=True):
-        for one, made in zip(written, range_set.ranges, strict=True):
-            gateway = made.gateway
-            if gateway is None or (gateway.version == V6 and gateway.is_link_local()):
-                continue
-            if not any(gateway in each for each in near):
-                message = (
-                    f"gateway {gateway} is outside of {made.subnet}, and the kernel refuses routes by it; choose a "
-                    f'gateway from there, or have a route {{"dst": "{IPNetwork(gateway)}"}} lead to it'
-                )
-                yield doubtful(meaning.plugin, f"{one.where}.gateway", message)
+        for one, span in zip(written, range_set.ranges, strict=True):
+            if span.gateway is not None and span.gateway not in span.subnet:
+                text = f"gateway {canonical(span.gateway)} is outside of {span.subnet}: it has to be on the same link"
+                cure = "right for the link-local address of a router; else name one inside of the subnet"
+                yield doubtful(verdict.plugin, f"{one.where}.gateway", f"{text}; {cure}")
+    near = _near(meaning)
+    for hop, key in _others(meaning):
+        if not hop.is_link_local() and not any(hop in each for each in near):
+            text = f"{canonical(hop)} is in none of the network's subnets: the kernel refuses such routes"
+            yield doubtful(verdict.plugin, key, f"{text}; name a gateway inside of the subnet")
+
+
+def hops(network: Understood) -> list[IPAddress]:
+    """The next hops of its routes, and gateways that are written though no route leads over them."""
+    if network.ipam is None:
+        return []
+    given = [each.gateway for range_set in network.range_sets for each in range_set.ranges]
+    given += [each.gateway for each in network.ipam.addresses]
+    written = [each.gateway for range_set in network.ipam.ranges for each in range_set]
+    written += [each.gateway for each in network.ipam.addresses] + [route.gw for route in network.ipam.routes]
+    families = {route.dst.version for route in network.ipam.routes if route.gw is None}
+    used = [*written, *(each for each in given if each is not None and each.version in families)]
+    return list(dict.fromkeys(each for each in used if each is not None))
+
+
+def _near(meaning: Understood) -> list[IPNetwork]:
+    """The networks that a container has an address in, or a route to."""
+    near = [each.subnet for range_set in meaning.range_sets for each in range_set.ranges]
+    if meaning.ipam is not None:
+        near += [each.address.cidr for each in meaning.ipam.addresses]
+        near += [route.dst for route in meaning.ipam.routes if route.dst.prefixlen]
+    return near
+
+
+def _others(meaning: Understood) -> Iterator[tuple[IPAddress, str]]:
+    """The next hops that are no range's gateway, each once, and the keys for them."""
+    config = meaning.ipam
+    if config is None:
+        return
+    found = [(each.gateway, f"ipam.addresses[{number}].gateway") for number, each in enumerate(config.addresses)]
+    found += [(route.gw, f"ipam.routes[{number}].gw") for number, route in enumerate(config.routes)]
+    told: set[IPAddress] = set()
+    for hop, key in found:
+        if hop is not None and hop not in told:
+            told.add(hop)
+            yield hop, key

@@ -13,7 +13,6 @@ from conf.document import decode_object
 from conf.errors import CniError, InvalidNetworkConfig
 from conf.keys import UnknownKeys, did_you_mean, fold_keys
 from plugin.lint.finding import ERROR, Finding, doubtful, refused
-from plugin.lint.gateways import outside
 from plugin.survey.positions import Path, parsed, spelled
 from plugin.survey.understood import Understood, understood
 
@@ -49,9 +48,7 @@ def judge(plugin: Plugin, *, is_main: bool) -> Verdict:
     refusals, meaning = _mended(plugin, is_main=is_main)
     if not is_main and plugin.ipam_type != POOL:
         return Verdict(plugin, (), None if refusals else meaning)
-    doubts = [*_unknown(plugin, is_main=is_main), *_mismatches(plugin, is_main=is_main)]
-    if meaning is not None:
-        doubts += outside(meaning)
+    doubts = (*_unknown(plugin, is_main=is_main), *_mismatches(plugin, is_main=is_main))
     return Verdict(plugin, (*refusals, *doubts), meaning)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plugin.link.macvlan import temporary_name
+from tests.lan import mac_of
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES
 
 if TYPE_CHECKING:
@@ -336,6 +337,40 @@ def without_journal(room: Sickroom) -> None:
     room.before = "[ ! -d /run/systemd ] || mount -t tmpfs tmpfs /run/systemd"
 
 
+def routed(gateway: str, subnet: str = "10.9.0.0/24") -> Callable[[Sickroom], None]:
+    """A default route by this gateway, "" for what the range has by default."""
+
+    def plant(room: Sickroom) -> None:
+        given = {"subnet": subnet} | ({"gateway": gateway} if gateway else {})
+        routes = [{"dst": "::/0" if ":" in subnet else "0.0.0.0/0"}]
+        conf(ipam={"type": DOOR.name, "ranges": [[given]], "routes": routes})(room)
+
+    return plant
+
+
+def router_gone(room: Sickroom) -> None:
+    room.lan.peer.batch("addr del 10.9.0.1/24 dev eth0")
+    routed("")(room)
+
+
+def port_security(room: Sickroom) -> None:
+    """The switch forwards from the node's port what has the node's own MAC address; the node knows its router."""
+    routed("10.9.0.1")(room)
+    room.lan.node.run("ping", "-q", "-c", "1", "-w", "60", "10.9.0.1")
+    wire, mac = room.lan.wire, mac_of(room.lan.node, "eth0")
+    wire.run("bridge", "fdb", "replace", mac, "dev", "node", "master", "static")
+    wire.run("bridge", "link", "set", "dev", "node", "learning", "off", "locked", "on")
+
+
+def passthru_use(room: Sickroom) -> None:
+    room.runtime.add(room.config(mode="passthru"), room.lan.container(), plugin=DOOR.name).expect()
+
+
+def shared_where_passthru(room: Sickroom) -> None:
+    room.runtime.add(room.config() | {"name": "other"}, room.lan.container(), plugin=DOOR.name).expect()
+    conf(mode="passthru")(room)
+
+
 def foreign_leases(room: Sickroom) -> None:
     directory = room.places["data-dir"] / "docker-lan"
     directory.mkdir()
@@ -450,7 +485,7 @@ FAULTS = {
         conf(mastre="eth0"), "conf-valid", '"mastre" is not known', 'mean "master"', severity="warning"
     ),
     "gateway outside of the subnet": Fault(
-        conf(ipam=ranges(gateway="10.8.0.1")), "conf-valid", "gateway 10.8.0.1 is outside of", "choose a gateway from",
+        conf(ipam=ranges(gateway="10.8.0.1")), "conf-gateways", "gateway 10.8.0.1 is outside of", "name one inside",
         severity="warning",
     ),
     "next hop outside of the subnet": Fault(
@@ -504,6 +539,35 @@ FAULTS = {
     "an IPv6 subnet that is not the LAN's": Fault(
         conf(ipam=ranges() | {"ranges": [[{"subnet": "fd00:7::/64"}]]}), "master-subnets",
         "fd00:7::/64 is not a network of eth0", "correct the subnet", severity="warning",
+    ),
+    "master in passthru use": Fault(
+        passthru_use, "master-accepts", "taken by a passthru child", "use another master"
+    ),
+    "master in use where passthru is wanted": Fault(
+        shared_where_passthru, "master-accepts", "wants it for itself (passthru), and net1 in", "use another master"
+    ),
+    "master in use by a bridge of another kind": Fault(
+        node("link add link eth0 name tap0 type macvtap mode passthru"), "master-accepts", "taken by a passthru child",
+        "use another master",
+    ),
+    "a gateway that nobody has": Fault(
+        routed("10.9.0.77"), "gateway-answers", "the gateway 10.9.0.77, and nobody on the LAN of eth0 answers",
+        "name the LAN's router", severity="warning",
+    ),
+    "an IPv6 gateway that nobody has": Fault(
+        routed("fd00:9::77", "fd00:9::/64"), "gateway-answers", "gateway fd00:9::77, and nobody", "the LAN's router",
+        severity="warning",
+    ),
+    "a gateway by default that nobody has": Fault(
+        router_gone, "gateway-answers",
+        "the gateway 10.9.0.1, and nobody", "name the LAN's router", severity="warning",
+    ),
+    "the node as gateway": Fault(
+        routed("10.9.0.254"), "gateway-answers", "an address of eth0 itself", "name another router", severity="warning"
+    ),
+    "a switch that lets one MAC address pass": Fault(
+        port_security, "gateway-answers", "answers a new MAC address for it, though the node itself knows it as",
+        "port security", severity="warning",
     ),
     "master down": Fault(node("link set eth0 down"), "master-carrier", "is down", "ip link set eth0 up"),
     "no carrier": Fault(lambda room: room.lan.unplug(), "master-carrier", "carrier", "cable", severity="warning"),

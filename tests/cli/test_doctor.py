@@ -46,6 +46,27 @@ def test_a_healthy_node_has_nothing(room: Sickroom) -> None:
         assert room.examined(f"--skip={MACHINES_OWN}") == []
 
 
+def test_gateways_that_answer(room: Sickroom) -> None:
+    """Of both families, and while containers are on the master; what cannot be asked for is not."""
+    ranges = [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]]
+    routes = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+    faults.conf(ipam={"type": DOOR.name, "ranges": ranges, "routes": routes})(room)
+    faults.attached(room)
+    checks = ("gateway-answers", "conf-gateways", "master-accepts")
+    assert room.examined(*(f"--only={check}" for check in checks)) == []
+    faults.conf(mode="passthru", ipam={"type": DOOR.name, "ranges": ranges, "routes": routes})(room)
+    assert room.examined("--only=gateway-answers") == []
+
+
+def test_nothing_is_sent_to_the_lan_that_was_not_wanted(room: Sickroom) -> None:
+    """What the node itself has found out is told all the same."""
+    faults.routed("10.9.0.77")(room)
+    assert room.examined("--only=gateway-answers", "--no-probe") == []
+    room.lan.node.run("ping", "-q", "-c", "1", "-W", "10", "10.9.0.77", check=False)
+    (found,) = room.examined("--only=gateway-answers", "--no-probe")
+    assert "nobody on the LAN of eth0 answers" in found["found"]
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
 def test_fault(room: Sickroom, fault: Fault) -> None:
     fault.plant(room)
