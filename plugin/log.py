@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import InvalidSettings
 from conf.printable import printable, shortened
 from ipam.regular import open_regular
+from ipam.store.privilege import cure_of_refusal
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -109,7 +110,7 @@ def _file(path: str) -> logging.Handler:
         return _File(path, errors="backslashreplace")
     except OSError as error:
         raise InvalidSettings(
-            f'"log_file" = "{path}" cannot be written: {error.strerror}; mend the settings',
+            f'"log_file" = "{path}" cannot be written: {error.strerror}; {cure_of_refusal(error, "mend the settings")}',
             "its directory has to exist",
         ) from error
 

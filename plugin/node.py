@@ -14,6 +14,7 @@ from conf.settings import DEFAULT_PATH, Settings, parse_settings
 from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
 from ipam.resolve import Means
+from ipam.store.privilege import cure_of_refusal
 from ipam.store.sqlite import SqliteStore
 from plugin.link.netns import Namespace, open_namespace
 
@@ -94,8 +95,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, ValueError) as error:
+        cure = cure_of_refusal(error, "make it a readable TOML file or remove it")
         raise InvalidSettings(
-            f"{path}: cannot be read: {error}; make it a readable TOML file or remove it",
+            f"{path}: cannot be read: {error}; {cure}",
             "CNI_MACVLAN_SETTINGS names the file",
         ) from error
 

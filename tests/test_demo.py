@@ -230,7 +230,7 @@ def test_without_root_it_says_so(demo: Demo) -> None:
     done = demo.run(prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *reading))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        "cni-macvlan-py demo: needs root, to make network namespaces and interfaces; run it by sudo\n"
+        "cni-macvlan-py demo: needs root, to make network namespaces and interfaces; run it with sudo\n"
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from ipam.store.privilege import root_or
+
 STATE_DIR: Final = "check the state_dir of the settings"
 READ_ONLY: Final = "it cannot be written: check its mode and its file system"
 RESET: Final = "stop what runs on its networks, move {files} away, start again; the next ADD makes a new one"
@@ -16,6 +18,7 @@ CURES: Final = {
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
     sqlite3.SQLITE_IOERR: "the disk is full or broken: make room, or see the kernel's log",
 }
+REFUSALS: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -25,7 +28,9 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 def cure_of(error: sqlite3.Error) -> str:
     """Return what to do; ``{files}`` in it stands for the database's files."""
-    return CURES.get(_code(error), "see the log")
+    code = _code(error)
+    cure = CURES.get(code, "see the log")
+    return root_or(cure) if code in REFUSALS else cure
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -19,6 +19,7 @@ from ipam.lease import Owner
 from ipam.ranges import canonical
 from ipam.regular import open_regular, read_regular
 from ipam.store.flock import lock
+from ipam.store.privilege import cure_of_refusal, root_or
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,8 @@ class FilesStore:
             while not os.path.lexists(place):
                 place = os.path.dirname(place)
             if not (os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)):
-                text = f"lease directory {place} is no directory, or cannot be written; check it and ipam.dataDir"
-                raise StoreFailure(text, f"leases of network {network}")
+                text = f"{place} is no directory, or cannot be written; {root_or('check it and ipam.dataDir')}"
+                raise StoreFailure(f"lease directory {text}", f"leases of network {network}")
 
 
 class FilesTransaction:
@@ -206,8 +207,8 @@ class FilesTransaction:
         try:
             yield
         except OSError as error:
-            text = f"lease directory {self._directory}: {error}; check the directory, its disk and ipam.dataDir"
-            raise StoreFailure(text, "nothing was changed") from error
+            cure = cure_of_refusal(error, "check the directory, its disk and ipam.dataDir")
+            raise StoreFailure(f"lease directory {self._directory}: {error}; {cure}", "nothing was changed") from error
 
     # Memory
 

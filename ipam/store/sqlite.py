@@ -14,6 +14,7 @@ from ipam.store import migration, schema
 from ipam.store.cures import READ_ONLY, RESET, STATE_DIR, cure_of, is_busy
 from ipam.store.flock import lock
 from ipam.store.leases import SqliteTransaction
+from ipam.store.privilege import cure_of_refusal, root_or
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,8 @@ class SqliteStore:
     waits for others to end.
     """
 
+    _consequence = "no address can be given until then; nothing was changed"
+
     def __init__(self, state_dir: str, boot_id: str, *, wait: float = 30.0) -> None:
         self._directory = os.fspath(state_dir)
         self._path = os.path.join(self._directory, "leases.db")
@@ -55,7 +58,7 @@ class SqliteStore:
         with self.transaction(network):
             # SQLite begins a transaction on a read-only disk, and refuses the first change.
             if not os.access(self._path, os.W_OK):
-                raise self._failure("attempt to write a readonly database", READ_ONLY)
+                raise self._failure("attempt to write a readonly database", root_or(READ_ONLY))
 
     def networks(self) -> list[str]:
         """Return the names of the networks that have attachments, in alphabetical order."""
@@ -128,7 +131,7 @@ class SqliteStore:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._failure(str(error), STATE_DIR) from error
+            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
 
     def _finished(self, status: os.stat_result | None) -> Connection:
         """Connect to the database, having made it if need be."""
@@ -162,7 +165,7 @@ class SqliteStore:
             finally:
                 os.close(directory)
         except OSError as error:
-            raise self._failure(str(error), STATE_DIR) from error
+            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
 
     def _connect(self, mode: str = "rw") -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -231,7 +234,7 @@ class SqliteStore:
     def _failure(self, what: str, cure: str) -> StoreFailure:
         files = f"{self._path} and its -wal and -shm files"
         text = f"lease database {self._path}: {what}; {cure.format(files=files)}"
-        return StoreFailure(text, "no address can be given until then; nothing was changed")
+        return StoreFailure(text, self._consequence)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from ipam.ranges import V4_MAPPED
 from ipam.regular import read_regular
 from ipam.store.files import LARGEST, owner_of
 from ipam.store.pools import unpacked
+from ipam.store.privilege import cure_of_refusal
 from ipam.store.view import SqliteView
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def _in_directory(directory: str, intervals: list[Interval], earlier: list[tuple
         return 0, 0
     except OSError as error:
         raise StoreFailure(
-            f"lease directory {directory}: {error}; check the directory", "nothing was changed"
+            f"lease directory {directory}: {error}; {cure_of_refusal(error, 'check the directory')}",
+            "nothing was changed",
         ) from error
     return len(held), len(void)
 

@@ -15,6 +15,7 @@ from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
 from ipam.store import migration, schema
 from ipam.store.files import LARGEST, is_address, owner_of
+from ipam.store.privilege import cure_of_refusal
 from ipam.store.register import COLUMNS
 from ipam.store.sqlite import Connection, SqliteStore
 
@@ -32,6 +33,8 @@ class SqliteView(SqliteStore):
 
     Transactions wait for nobody and nobody for them; what would change something raises StoreFailure.
     """
+
+    _consequence = "nothing was changed"
 
     def holdings(self) -> list[tuple[Attachment, tuple[IPAddress, ...]]]:
         """Every attachment of every network, with the addresses that the database leases to it in their order."""
@@ -85,7 +88,8 @@ def files_held(data_dir: str) -> list[tuple[IPAddress, Owner, float]]:
         return [lease for network in _entries(data_dir) if network.is_dir() for lease in _leases(network)]
     except OSError as error:
         raise StoreFailure(
-            f"lease directory {data_dir}: {error}; check the directory", "nothing was changed"
+            f"lease directory {data_dir}: {error}; {cure_of_refusal(error, 'check the directory')}",
+            "nothing was changed",
         ) from error
 
 

@@ -6,6 +6,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from ipam.store.privilege import cure_of_refusal
 from plugin.agent import wire
 from plugin.agent.client import HELLO_BYTES
 
@@ -37,7 +38,7 @@ def probe(path: str, seconds: float = SECONDS) -> Heard:
         except TimeoutError:
             return Heard(listens=True, words=f"it takes no connection within {seconds:.0f} s")
         except OSError as error:
-            return Heard(listens=False, words=str(error))
+            return Heard(listens=False, words="; ".join(filter(None, (str(error), cure_of_refusal(error, "")))))
         try:
             greeting, ancillary, _, _ = connection.recvmsg(HELLO_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
         except TimeoutError:

@@ -9,8 +9,8 @@ import click
 from conf.document import Document, decode_object
 from conf.errors import DecodingFailure
 from conf.request import VALID_ATTACHMENTS, read_valid_attachments
-from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
-from plugin.cli.output import dry_run_option, json_option, yes_option
+from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, require_known, this_node
+from plugin.cli.output import dry_run_option, json_option, require_root, yes_option
 from plugin.cli.removal import Plan, Removal, carry_out
 from plugin.survey.addresses import addresses
 from plugin.survey.networks import read_text
@@ -44,9 +44,12 @@ def command(  # noqa: PLR0913 - one for each option
 
     It shows the plan and asks before it begins. The plugin may be in use: what is attached anew meanwhile stays.
     """
+    require_root("to look into namespaces and to remove what is in them")
     node = this_node()
     network, valid = _read_valid(valid_file, network)
     seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
+    if valid is None:  # a runtime's list may be about a network of which nothing is left
+        require_known(network, seen)
     holdings = [each for each in seen.holdings if network in {"", each.owner.network}]
     steps = [Removal(each, why) for each in holdings if (why := _why(each, valid))]
     plan = Plan(steps, node, cni_path, seen.plugins)

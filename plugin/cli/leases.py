@@ -11,7 +11,7 @@ from netaddr import IPNetwork
 
 from conf.scalars import parse_cidr, parse_ip
 from ipam.ranges import canonical
-from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, this_node
+from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, require_known, this_node
 from plugin.cli.output import (
     document,
     dry_run_option,
@@ -19,6 +19,7 @@ from plugin.cli.output import (
     line,
     local_time,
     note,
+    require_root,
     short,
     table,
     utc_time,
@@ -110,6 +111,7 @@ def command(
             raise click.UsageError(f"write --{misplaced[0].replace('_', '-')} behind {context.invoked_subcommand}")
         return 0
     seen = addresses(this_node().settings.state_dir, conf_dir, data_dirs)
+    require_known(wanted["network"], seen)
     chosen = Filter(**wanted).of(seen.holdings)
     usage = [each for each in seen.usage() if wanted["network"] in {"", each.network}]
     if as_json:
@@ -156,8 +158,10 @@ def release(  # noqa: PLR0913 - one for each option
 
     if not (wanted["addresses"] or wanted["container"]):
         raise click.UsageError("name addresses, or a --container")
+    require_root("to look into namespaces and to remove what is in them")
     node = this_node()
     seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
+    require_known(wanted["network"], seen)
     chosen = Filter(**wanted).of(seen.holdings)
     steps = [Removal(each, WHILE_LIVE if each.fate is Fate.LIVE else each.fate.value) for each in chosen]
     status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=dry_run, yes=yes, as_json=as_json)

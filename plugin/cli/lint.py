@@ -26,7 +26,7 @@ MAIN_TYPES = {POOL, "macvlan"}
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, readable=False))
 @click.option("--strict", is_flag=True, help="Let warnings count for the exit status.")
 @click.option("--no-node", is_flag=True, help="Leave out whether this node has the master and the plugins.")
 @cni_path_option

@@ -11,28 +11,27 @@ import click
 from conf.errors import CniError
 from plugin.cli.output import confirm, document, json_option, line, lines, note, yes_option
 from plugin.cli.replay import NotReplayable, read_call, replay, replay_really
+from plugin.survey.networks import read_text
 
 if TYPE_CHECKING:
-    from io import TextIOWrapper
-
     from plugin.cli.replay import Notes
 
 
 @click.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, readable=False))
 @click.option("--really", is_flag=True, help="In the recorded namespace, with all its effects.")
 @yes_option
 @json_option
-def command(*, file: TextIOWrapper, really: bool, yes: bool, as_json: bool) -> int:
+def command(*, file: str, really: bool, yes: bool, as_json: bool) -> int:
     """Replay a call that was recorded, and tell every step: store, namespaces, netlink, sysctls, answer.
 
     The setting "record_dir" has calls recorded. The replay happens in two throw-away network namespaces with a master
     made for it and leases of its own; a CHECK or DEL is preceded by an ADD that is not shown.
     """
     try:
-        call = read_call(file.read())
+        call = read_call(read_text(file))
     except (ValueError, CniError) as error:
-        text = f"{file.name}: no recorded call: {error}; name a file of the setting record_dir"
+        text = f"{file}: no recorded call: {error}; name a file of the setting record_dir"
         raise click.ClickException(text) from error
     if really and not yes:
         where = call.environment.get("CNI_NETNS", "no namespace")

@@ -29,6 +29,10 @@ class Addresses:
     holdings: list[Holding]
     passed_over: list[str]
 
+    def networks(self) -> set[str]:
+        """The names of all networks that are configured or hold something."""
+        return {each.name for each in self.plugins if each.name} | {each.owner.network for each in self.holdings}
+
     def usage(self) -> list[Usage]:
         """The usage of each range of each pool."""
         sets = [(pool, range_set) for pool in self.pools for range_set in pool.range_sets]

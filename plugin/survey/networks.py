@@ -12,6 +12,7 @@ from conf.errors import CniError, DecodingFailure, IoFailure
 from conf.keys import fold_keys
 from conf.versions import SUPPORTED
 from ipam.regular import read_regular
+from ipam.store.privilege import cure_of_refusal
 from plugin.survey.positions import Path, Positions, positions_of, spelled
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def networks_in(directory: str) -> list[Network | Unreadable]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise IoFailure(f"{directory}: cannot be read: {error.strerror}; name a readable directory", "") from error
+        cure = cure_of_refusal(error, "name a readable directory")
+        raise IoFailure(f"{directory}: cannot be read: {error.strerror}; {cure}", "") from error
     return [_read(os.path.join(directory, name)) for name in names if name.endswith(SUFFIXES)]
 
 
@@ -155,7 +157,7 @@ def read_text(path: str) -> str:
 
 def _unreadable(name: str, error: OSError | UnicodeDecodeError) -> IoFailure:
     why = getattr(error, "strerror", None) or error
-    return IoFailure(f"{name}: cannot be read: {why}; name a readable file in UTF-8", "")
+    return IoFailure(f"{name}: cannot be read: {why}; {cure_of_refusal(error, 'name a readable file in UTF-8')}", "")
 
 
 def _text(values: dict[str, Any], key: str) -> str:

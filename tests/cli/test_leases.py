@@ -69,9 +69,26 @@ def test_filters(lan: Lan, runtime: Runtime, operator: Operator) -> None:
         assert operator.leased(*words) == ["10.9.0.2", "fd00:9::2"]
     assert operator.leased("--address", "10.9.0.3") == ["10.9.0.3", "fd00:9::3"]
     assert operator.leased("--address", "10.9.0.0/30") == operator.leased("--network", lan.network)
-    for words in (["--network", "other"], ["--pod", "other/till-0"], ["--address", "10.9.0.4"], ["--stale"]):
+    for words in (["--pod", "other/till-0"], ["--address", "10.9.0.4"], ["--stale"]):
         assert operator.leased(*words) == []
     assert operator.run("leases", "--stale").stdout == "no leases\n"
+
+
+@pytest.mark.parametrize("command", [["leases"], ["leases", "release", "10.9.0.2", "--yes"], ["gc", "--yes"]])
+def test_a_network_that_there_is_not_is_a_mistake(
+    lan: Lan, runtime: Runtime, operator: Operator, command: list[str]
+) -> None:
+    """Whether by a configuration or by a lease: those that there are are named."""
+    done = operator.run(*command, "--network", "lna")
+    assert (done.returncode, 'no network "lna": there is none' in done.stderr) == (2, True)
+    config = dual_stack(runtime, "cni-macvlan-py")
+    operator.configure(config | {"name": "lan"})
+    runtime.add(config, lan.container()).expect()
+    done = operator.run(*command, "--network", "lna")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f'no network "lna": there are lan, {lan.network}; did you mean "lan"?' in done.stderr
+    assert operator.run(*command, "--network", "lan").returncode == int("release" in command)
+    assert len(operator.leased()) == 2
 
 
 @KINDS
