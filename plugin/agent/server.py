@@ -61,8 +61,12 @@ class Client:
     descriptors: list[int] = field(default_factory=list)
 
     def close(self) -> None:
-        """Close the connection and whatever came with it."""
+        """Close whatever came with it, and the connection, at whose end the caller takes all to be let go."""
+        self.let_go()
         self.connection.close()
+
+    def let_go(self) -> None:
+        """Close whatever came with it."""
         while self.descriptors:
             os.close(self.descriptors.pop())
 
@@ -224,6 +228,7 @@ class Server:
     def _refuse(self, client: Client, reason: str) -> None:
         error = TryAgain(reason, f"{self._options.waiting} calls are waiting")
         self._meter.refused("busy")
+        client.let_go()
         with suppress(OSError):
             client.connection.send(wire.answer(1, render_error(error, LATEST)))
         client.close()

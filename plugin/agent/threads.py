@@ -96,7 +96,8 @@ class Threads:
     def _work(self) -> None:
         """A thread's life: call after call, until told to go or unable to come home."""
         for call, connection in self._calls(SimpleQueue()):
-            with call, connection:
+            # The connection last: whoever sees it closed may take away what the call's descriptors hold.
+            with connection, call:
                 try:
                     worker.serve(call, connection, self._home, self._meter)
                 except NoWayHome:

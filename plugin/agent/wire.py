@@ -34,6 +34,11 @@ class Call:
     arrived: float = field(default_factory=time.monotonic)
 
     @property
+    def command(self) -> str:
+        """The verb that is asked for, as it was sent."""
+        return self.variables.get("CNI_COMMAND", "")
+
+    @property
     def network_namespace(self) -> int:
         """Descriptor of the namespace that the caller stands in."""
         return self.descriptors[0]
@@ -44,17 +49,21 @@ class Call:
         return self.descriptors[1]
 
     def take_container(self) -> int | None:
-        """A descriptor of the container's namespace for the taker to close; None if the caller could not open it."""
-        return os.dup(self.descriptors[2]) if len(self.descriptors) == MAX_DESCRIPTORS else None
+        """The container's namespace, for the taker to close; None if taken, or if the caller could not open it."""
+        return self.descriptors.pop() if len(self.descriptors) == MAX_DESCRIPTORS else None
+
+    def close(self) -> None:
+        """Close what is left of the descriptors."""
+        while self.descriptors:
+            os.close(self.descriptors.pop())
 
     def __enter__(self) -> Self:
-        """Hold the descriptors for the length of a block."""
+        """Hold the descriptors for the length of a block, or until ``close``."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close them."""
-        while self.descriptors:
-            os.close(self.descriptors.pop())
+        self.close()
 
 
 def hello(limit_seconds: float) -> bytes:

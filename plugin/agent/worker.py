@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from ipam.store.sqlite import SqliteStore
 from plugin import log as call_log
-from plugin.agent import wire
-from plugin.agent.client import DELIVERED
+from plugin.agent.reply import Reply
 from plugin.dispatch import dispatch
 from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin.node import Node, read_settings
@@ -21,6 +20,7 @@ from plugin.stdin import MAX_STDIN
 if TYPE_CHECKING:
     from conf.document import Document
     from conf.environment import Environment
+    from conf.errors import CniError
     from plugin.agent.meter import Meter
     from plugin.agent.wire import Call
 
@@ -44,20 +44,11 @@ open_store = lru_cache(maxsize=64)(SqliteStore)
 
 
 def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> None:
-    """Answer one call; the answer counts only once the client says that it has passed it on.
+    """Answer one call; an ADD's answer counts only once the client says that it has passed it on.
 
     Raises NotANamespace where the call's descriptors are none; NoWayHome where the thread could not return: then it
     must end.
     """
-
-    def deliver(text: bytes, status: int) -> None:
-        try:
-            connection.sendall(wire.answer(status, text))
-            if connection.recv(1) != DELIVERED:
-                raise ConnectionAbortedError("the caller went away before it had the answer")
-        except OSError:
-            connection.close()  # the error that follows is not sent and waited for as well
-            raise
 
     def find_node(environment: Environment, document: Document) -> Node:
         call_log.name_call(environment, document.network)
@@ -73,11 +64,16 @@ def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> No
     if _is_gone(connection):
         meter.refused("gone")
         return
-    with home.away(call.network_namespace, call.mount_namespace):
-        failure = dispatch(call.variables, lambda: _stdin(call), deliver, find_node)
-        call_log.end_call(failure, call.arrived)
-        verb, code = call.variables.get("CNI_COMMAND", ""), failure.code if failure else 0
-        meter.ended(verb, code, time.monotonic() - call.arrived)
+    reply = Reply(call, connection)
+    failure: CniError | None = None
+    try:
+        with home.away(call.network_namespace, call.mount_namespace):
+            failure = dispatch(call.variables, lambda: _stdin(call), reply.deliver, find_node)
+    finally:
+        if reply.is_known:  # a thread that does not find home has served its call all the same
+            reply.finish()
+            call_log.end_call(failure, call.arrived)
+            meter.ended(call.command, failure.code if failure else 0, time.monotonic() - call.arrived)
 
 
 def _is_gone(connection: socket.socket) -> bool:
@@ -100,4 +96,6 @@ def _stdin(call: Call) -> bytes:
 def _open(path: str, environment: Environment, call: Call) -> Namespace:
     """The namespace at a path; for CNI_NETNS that which the caller found there."""
     descriptor = call.take_container() if path == environment.netns else None
-    return open_namespace(path) if descriptor is None else adopt_namespace(path, descriptor)
+    namespace = open_namespace(path) if descriptor is None else adopt_namespace(path, descriptor)
+    namespace.let_go_of_path()
+    return namespace

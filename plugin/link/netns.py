@@ -27,7 +27,10 @@ LOCK_SECONDS = 60.0
 
 
 class Namespace:
-    """An open network namespace; it lives on while this is open, whatever becomes of ``path``."""
+    """An open network namespace; it lives on while this is open, whatever becomes of ``path``.
+
+    Whoever opened the file at ``path`` keeps it mounted as well, until ``let_go_of_path``.
+    """
 
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
@@ -59,6 +62,13 @@ class Namespace:
                 "calls for one container are kept apart by locks of this file",
             ) from error
         lock_byte(*self.locks, self._inode, LOCK_SECONDS, f"CNI_NETNS {self.path}")
+
+    def let_go_of_path(self) -> None:
+        """Hold the namespace alone from now on, so that umount(2) of the file at ``path`` does not find it busy."""
+        with self.entered():
+            alone = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        os.close(self.descriptor)
+        self.descriptor = alone
 
     @contextmanager
     def entered(self) -> Iterator[None]:

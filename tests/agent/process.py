@@ -16,6 +16,8 @@ from tests.runtime import DOOR, REPOSITORY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.namespaces import Namespace
+
 SECONDS = 60.0
 PAUSE = 0.01
 
@@ -117,6 +119,12 @@ class Agent:
         held = self.descriptors()
         return (held.count("net"), held.count("mnt")) == (1, 1) and not [each for each in held if "/netns/" in each]
 
+    def at_work_on(self, container: Namespace) -> int:
+        """How many of its calls have got as far as to hold a container's namespace."""
+        held = os.listdir(f"/proc/{self.pid}/fd")  # noqa: PTH208 - names
+        links = [_target(Path(f"/proc/{self.pid}/fd/{number}")) for number in held]
+        return links.count(f"net:[{container.path.stat().st_ino}]")
+
     def threads(self) -> list[int]:
         """Its threads."""
         return [int(name) for name in os.listdir(f"/proc/{self.pid}/task")]  # noqa: PTH208
@@ -156,10 +164,13 @@ def inside_python(text: str) -> tuple[str, ...]:
 
 def descriptors(pid: int) -> list[str]:
     """What a process's descriptors refer to, sorted; numbers of sockets and the like left out."""
-    found = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(os.readlink(entry).partition(":[")[0])  # noqa: PTH115 - socket:[1] is no path
-        except FileNotFoundError:  # closed meanwhile
-            continue
-    return sorted(found)
+    targets = [_target(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    return sorted(target.partition(":[")[0] for target in targets if target)
+
+
+def _target(entry: Path) -> str:
+    """What a descriptor refers to, "" if it was closed meanwhile."""
+    try:
+        return os.readlink(entry)  # noqa: PTH115 - socket:[1] is no path
+    except FileNotFoundError:
+        return ""

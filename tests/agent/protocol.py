@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -122,8 +122,17 @@ class Conversation:
         return status, text
 
     def acknowledge(self) -> None:
-        """Say that the answer has been passed on; until then its worker waits."""
-        self.socket.send(DELIVERED)
+        """Say that the answer has been passed on; for anything but an ADD's result nobody waits for that."""
+        with suppress(BrokenPipeError):
+            self.socket.send(DELIVERED)
+
+    def turned_away(self) -> bytes:
+        """What the agent sends before it closes the connection."""
+        received = b""
+        with suppress(ConnectionResetError):
+            while chunk := self.socket.recv(1 << 16):
+                received += chunk
+        return received
 
 
 def version(path: Path) -> str:

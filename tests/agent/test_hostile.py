@@ -48,15 +48,6 @@ MALFORMED = {
 }
 
 
-def turned_away(conversation: Conversation) -> bytes:
-    """What the agent sends before it closes the connection."""
-    received = b""
-    with suppress(ConnectionResetError):
-        while chunk := conversation.socket.recv(1 << 16):
-            received += chunk
-    return received
-
-
 def steady(agent: Agent) -> tuple[list[str], int]:
     """Descriptors and threads once the agent has nothing to do."""
     version(agent.socket)
@@ -81,7 +72,7 @@ def test_malformed(shared: Agent, data: bytes) -> None:
                 assert conversation.answer(acknowledge=False)[0] == 0, "the first is a call like any other"
                 continue
             conversation.socket.shutdown(socket.SHUT_WR)
-            assert len(turned_away(conversation)) <= HELLO.size
+            assert len(conversation.turned_away()) <= HELLO.size
         for descriptor in opened:
             os.close(descriptor)
     require_as_before(shared, before)
@@ -98,7 +89,7 @@ def test_too_few_or_too_many_descriptors(shared: Agent, count: int) -> None:
             conversation.send(VERSION, [write for _, write in pipes])
             for _, write in pipes:
                 os.close(write)
-            assert len(turned_away(conversation)) <= HELLO.size
+            assert len(conversation.turned_away()) <= HELLO.size
         for read, _ in pipes:  # ended, since the agent has none of the other ends
             assert os.read(read, 1) == b""
     require_as_before(shared, before)
@@ -111,7 +102,7 @@ def test_descriptors_in_many_messages(shared: Agent) -> None:
         with suppress(BrokenPipeError):
             for byte in VERSION:
                 conversation.send(bytes([byte]), opened)
-        assert len(turned_away(conversation)) <= HELLO.size
+        assert len(conversation.turned_away()) <= HELLO.size
     os.close(opened[0])
     require_as_before(shared, before)
 
@@ -130,7 +121,7 @@ def test_mutated_requests(shared: Agent) -> None:
             with suppress(BrokenPipeError):
                 conversation.send(bytes(data), opened)
                 conversation.socket.shutdown(socket.SHUT_WR)
-            turned_away(conversation)
+            conversation.turned_away()
     for descriptor in opened:
         os.close(descriptor)
     require_as_before(shared, before)
@@ -162,7 +153,7 @@ def test_slow_and_silent_clients(tmp_path: Path) -> None:
             longest = max(longest, time.monotonic() - asked)
         assert longest < AT_ONCE
         for conversation in [*silent, *slow]:
-            assert len(turned_away(conversation)) <= HELLO.size
+            assert len(conversation.turned_away()) <= HELLO.size
         took = time.monotonic() - began
         done.set()
         dribbler.join()
@@ -228,7 +219,7 @@ def test_more_connections_than_are_taken(patient: Agent) -> None:
         for conversation in conversations[:512]:
             conversation.receive(HELLO.size)
         for conversation in conversations[512:]:
-            assert turned_away(conversation) == b""
+            assert conversation.turned_away() == b""
     until(lambda: _answers(patient.socket), "the agent takes calls again")
 
 
@@ -254,8 +245,7 @@ def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> Non
         runtime.way = protocol.Spoken(agent.socket)
         adding = threading.Thread(target=lambda: runtime.add(runtime.config(None), container))
         adding.start()
-        # two: the one that came with the call, and the one that the worker tries to lock
-        until(lambda: agent.descriptors().count(str(container.path)) == 2, "the worker is held up")
+        until(lambda: agent.at_work_on(container) == 1, "the worker is held up")
         conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(10)]
         for conversation in conversations:
             conversation.ask(VERSION)

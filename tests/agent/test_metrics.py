@@ -22,7 +22,17 @@ from conf.settings import parse_settings
 from plugin.agent.meter import REFUSALS
 from tests.agent.held import HASTY
 from tests.agent.process import SECONDS, Agent, until
-from tests.agent.protocol import OWN_MOUNT, OWN_NET, VERSION, Conversation, NoAnswer, Spoken, open_namespaces, version
+from tests.agent.protocol import (
+    OWN_MOUNT,
+    OWN_NET,
+    VERSION,
+    Conversation,
+    NoAnswer,
+    Spoken,
+    open_namespaces,
+    request,
+    version,
+)
 from tests.agent.scrape import Scrape
 from tests.runtime import DOOR
 
@@ -193,11 +203,18 @@ def test_leases_that_nobody_recorded_are_leaks(runtime: Runtime, lan: Lan, measu
     del agent
 
 
-def test_what_waits_and_what_runs(measured: Measured) -> None:
+def test_what_waits_and_what_runs(measured: Measured, lan: Lan) -> None:
+    container = lan.container()
+    adding = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "net1"}
+    adding["CNI_MACVLAN_SETTINGS"] = str(measured.runtime.settings)
+    config = measured.runtime.config(None)
     with measured.agent("--workers=1") as agent, ExitStack() as stack:
         first, *conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(4)]
-        first.ask(VERSION)
-        first.answer(acknowledge=False)
+        opened = open_namespaces(lan.node.path, OWN_MOUNT, container.path)
+        first.ask(request(adding, json.dumps(config)), opened)
+        for descriptor in opened:
+            os.close(descriptor)
+        assert first.answer(acknowledge=False)[0] == 0, "and until it is told that this has arrived, it waits"
         for conversation in conversations:
             conversation.ask(VERSION)
         numbers = measured.until(lambda now: now("calls_waiting") == 3, "three calls wait")

@@ -74,8 +74,7 @@ def test_del_waits_for_add(runtime: Runtime, lan: Lan, patient: Agent) -> None:
         added = threads.submit(runtime.attach, "ADD", config, container)
         until(lambda: "net1" in container.links(), "the ADD is at work")
         deleted = threads.submit(runtime.attach, "DEL", config, container)
-        # each has the one that came with the call, and the one that it locks
-        until(lambda: patient.descriptors().count(str(container.path)) == 4, "the DEL has come as far as the lock")
+        until(lambda: patient.at_work_on(container) == 2, "the DEL has come as far as the lock")
         assert "net1" in container.links()
         lan.unplug()
         added.result().expect()
@@ -108,7 +107,7 @@ def test_add_waits_for_del(spoken: Runtime, lan: Lan, agent: Agent, tmp_path: Pa
         deleted = threads.submit(spoken.attach, "DEL", config, container)
         until(notes.read_text, "the DEL is at work")
         added = threads.submit(spoken.attach, "ADD", config, container)
-        until(lambda: agent.descriptors().count(str(container.path)) == 4, "the ADD has come as far as the lock")
+        until(lambda: agent.at_work_on(container) == 2, "the ADD has come as far as the lock")
         assert notes.read_text() == "DEL\n"
         with fifo.open("w"):
             fifo.unlink()

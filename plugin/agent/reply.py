@@ -1,0 +1,63 @@
+"""A call's one answer on its way to the caller, with nothing of the caller's held any more when it goes out."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from plugin.agent import wire
+from plugin.agent.client import DELIVERED
+
+if TYPE_CHECKING:
+    import socket
+
+    from plugin.agent.wire import Call
+
+ARRIVAL_SECONDS: Final = 30.0
+"""How long an ADD waits to be told that its result has arrived; a client waits 5 s for whoever reads its stdout."""
+
+log = logging.getLogger(__name__)
+
+
+class Reply:
+    """What ``dispatch`` delivers to, in the caller's surroundings, and ``finish`` completes outside of them.
+
+    Only an ADD's result is sent at once, since an ADD whose result does not arrive is undone, which takes the caller's
+    surroundings. Everything else counts whether it arrives or not: it is sent when they are left, and not waited for.
+    """
+
+    def __init__(self, call: Call, connection: socket.socket) -> None:
+        self._call = call
+        self._connection = connection
+        self._kept: bytes | None = None
+        self.is_known = False
+
+    def deliver(self, text: bytes, status: int) -> None:
+        """Take the answer. Raises OSError where an ADD's result did not arrive."""
+        self.is_known = True
+        answer = wire.answer(status, text)
+        if status or self._call.command != "ADD":
+            self._kept = answer
+            return
+        try:
+            self._send(answer)
+            self._connection.settimeout(ARRIVAL_SECONDS)
+            if self._connection.recv(1) != DELIVERED:
+                raise ConnectionAbortedError("the caller went away before it had the answer")
+        except OSError as error:
+            log.warning("the answer did not arrive: %s", error)
+            self._connection.close()  # the error that follows is not sent as well
+            raise
+
+    def finish(self) -> None:
+        """Send what was kept; a caller that is gone gets nothing."""
+        if self._kept is None or self._connection.fileno() < 0:
+            return
+        try:
+            self._send(self._kept)
+        except OSError as error:
+            log.warning("the answer could not be sent: %s", error)
+
+    def _send(self, answer: bytes) -> None:
+        self._call.close()  # the caller may unmount what these came from as soon as it has the answer
+        self._connection.sendall(answer)
