@@ -204,7 +204,8 @@ DIFFERENCES = [
     ),
     both(
         "IPv4 routes without a next hop", "have scope global; one with `scope` 253 gets the range's gateway",
-        "have scope link, get no gateway, and are made first", "other next hops are found by routes of scope link alone",
+        "have scope link, get no gateway, and are made first",
+        "other next hops are found by routes of scope link alone",
         shown={"routes": of("no gateway at all")},
     ),
     both(

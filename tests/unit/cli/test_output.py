@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from conf.printable import printable
 from plugin.cli import output
 
 
@@ -23,7 +24,7 @@ def test_an_entry_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("text", ["web-1", "Käfig", "東京", ""])
 def test_what_can_be_printed_is(text: str) -> None:
-    assert output.printable(text) == text
+    assert printable(text) == text
 
 
 @pytest.mark.parametrize(
