@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from conf.printable import printable
 from plugin.cli import output
 
 
@@ -20,11 +19,6 @@ def test_columns_are_as_wide_as_their_widest_entry(capsys: pytest.CaptureFixture
 def test_an_entry_is_one_line_whatever_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
     output.table(["POD"], [["a\nb\x1b[2J\u202e\udcff\t"]])
     assert capsys.readouterr().out == "POD\na\\nb\\x1b[2J\\u202e\\udcff\\t\n"
-
-
-@pytest.mark.parametrize("text", ["web-1", "Käfig", "東京", ""])
-def test_what_can_be_printed_is(text: str) -> None:
-    assert printable(text) == text
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from plugin.stdin import MAX_STDIN, SECONDS
+from plugin.stdin import MAX_STDIN
 
 TREE = Path(__file__).resolve().parents[3]
 PROGRAM = """
@@ -26,7 +24,6 @@ for _ in range(2):
     except OSError as error:
         print(error)
 """
-CALL = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": "/run/netns/none", "CNI_IFNAME": "net1"}
 
 
 def read_twice(stdin: int | IO[bytes], *, optional: bool = False, seconds: float = 60) -> list[str]:
@@ -77,20 +74,3 @@ def test_an_optional_one_may_say_nothing() -> None:
     assert read_twice(reader, optional=True) == ["0", "0"]
     os.close(writer)
     os.close(reader)
-
-
-def test_the_door_answers_who_never_ends(tmp_path: Path) -> None:
-    """And does not wait twice: once to ask an agent, and again to do without."""
-    began = time.monotonic()
-    command = [sys.executable, "-IS", str(TREE / "cni-macvlan-py")]
-    call = CALL | {"CNI_MACVLAN_AGENT_SOCKET": str(tmp_path / "agent")}
-    with socket.socket(socket.AF_UNIX) as agent:
-        agent.bind(call["CNI_MACVLAN_AGENT_SOCKET"])
-        agent.listen()
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=call) as door:
-            assert door.stdout
-            error = json.loads(door.stdout.read())
-            assert door.wait(60) == 1
-    assert (error["code"], error["msg"]) == (5, f"error reading from stdin: no end of it in {SECONDS:g} s")
-    assert error["details"] == "the runtime has to write the network configuration"
-    assert SECONDS <= time.monotonic() - began < 2 * SECONDS
