@@ -10,6 +10,8 @@ SYSTEMD ?=
 PYTHON ?=
 # What `make test-python` asks Debian for, in this order: the newest that all packages of requirements-test.txt are built for.
 NEWEST_PYTHONS ?= 3.14 3.13
+# The Debian that `make test-distribution` runs the tests on.
+SUITE ?= trixie
 # Test processes: for half of the time a test waits for something.
 WORKERS ?= $(shell expr 2 \* $$(nproc))
 PARALLEL = --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
@@ -101,8 +103,14 @@ network-tools:
 	    $(call apt_install,iproute2 iputils-ping)
 	fi
 
+.PHONY: mmdebstrap
+mmdebstrap: archive-keys
+	@if ! command -v mmdebstrap >/dev/null; then
+	    $(call apt_install,mmdebstrap)
+	fi
+
 .PHONY: setup-test
-setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/promtool $(REFERENCES) ## Install what the tests need as well: packages, the reference plugins
+setup-test: setup network-tools mmdebstrap $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/promtool $(REFERENCES) ## Install what the tests need as well: packages, the reference plugins
 	@if [ ! -x /usr/lib/cni/macvlan ]; then
 	    $(call apt_install,containernetworking-plugins)
 	fi
@@ -118,9 +126,6 @@ setup-test: setup network-tools $(VENV)/test.stamp $(VENV)/docs.stamp $(VENV)/pr
 	fi
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
-	fi
-	if ! command -v mmdebstrap >/dev/null; then
-	    $(call apt_install,mmdebstrap)
 	fi
 
 .PHONY: archive-keys
@@ -138,7 +143,7 @@ $(REFERENCES): $(VENV)/runtime.stamp | archive-keys
 	mv $@.begun $@
 	touch $@
 
-# Out of its package and not with it: that would start a Prometheus on this machine.
+# Out of its package and not with it: that would start a Prometheus on this machine. Debian 13 packs it apart.
 $(VENV)/promtool: $(VENV)/runtime.stamp
 	@command -v apt-get >/dev/null || { echo "make: please put Prometheus's promtool into $(VENV)" >&2; exit 1; }
 	echo "fetching promtool"
@@ -146,8 +151,9 @@ $(VENV)/promtool: $(VENV)/runtime.stamp
 	trap 'rm -rf "$$directory"' EXIT
 	here=$$PWD
 	cd "$$directory"
-	apt-get download -qq prometheus 2>/dev/null || { apt-get update -qq && apt-get download -qq prometheus; }
-	dpkg-deb -x prometheus_*.deb .
+	fetch() { apt-get download -qq promtool 2>/dev/null || apt-get download -qq prometheus 2>/dev/null; }
+	fetch || { apt-get update -qq && fetch; }
+	dpkg-deb -x *.deb .
 	mv usr/bin/promtool "$$here/$@"
 	touch "$$here/$@"
 
@@ -197,6 +203,14 @@ test-python: root ## Run the tests on another Python, in a copy of the tree: PYT
 	cd "$$place/tree"
 	# No part of this make, and without -C: the tests call make too, and read its words.
 	env -u MAKEFLAGS -u MAKELEVEL make test PYTHON="$$python" PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov)"
+
+.PHONY: test-distribution
+test-distribution: root mmdebstrap ## Run the tests on another Debian, as on a machine of its own: SUITE=trixie, bookworm or sid (root)
+	@place=$$(mktemp -d)
+	trap 'rm -rf "$$place"' EXIT
+	.ci/fetch-distribution $(SUITE) "$$place/root.tar"
+	# It would make the same systems once more.
+	.ci/run-on "$$place/root.tar" make test PYTEST_ARGS="$(or $(PYTEST_ARGS),--no-cov --ignore=tests/distributions)"
 
 .PHONY: lint
 lint: $(VENV)/test.stamp ## Run the linters and type checker alone
