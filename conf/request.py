@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from conf.addresses import Dns
@@ -11,6 +12,8 @@ from conf.keys import UnknownKeys, fold_keys
 from conf.network import LinkConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conf.document import Document
     from conf.environment import Environment
 
@@ -74,6 +77,16 @@ def read_valid_attachments(document: Document) -> frozenset[tuple[str, str]] | N
     if not isinstance(entries, list):
         raise InvalidNetworkConfig(f'"{VALID_ATTACHMENTS}" is {entries!r}; it has to be a list', "nothing was removed")
     return frozenset(_identity(entry) for entry in entries)
+
+
+def with_valid_attachments(document: Document, valid: Collection[tuple[str, str]]) -> Document:
+    """GC's configuration with these on its list as well; as it came where all of them are."""
+    missing = sorted(set(valid).difference(read_valid_attachments(document) or ()))
+    if not missing:
+        return document
+    added = [{"containerID": container_id, "ifname": ifname} for container_id, ifname in missing]
+    values = document.values | {VALID_ATTACHMENTS: [*(document.values[VALID_ATTACHMENTS] or ()), *added]}
+    return replace(document, stdin=json.dumps(values).encode(), values=values)
 
 
 def _identity(entry: object) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conf.errors import InvalidSettings
 from conf.keys import did_you_mean
@@ -30,6 +30,7 @@ class Settings:
     runs it, "auto": a call that finds none leaves one behind; ``metrics`` is where the agent can be asked for numbers
     (conf/endpoint.py), empty: nowhere; ``record_dir`` is where calls are recorded, empty: nowhere;
     ``delegate_timeout`` is the seconds that other IPAM plugins, which are executed, may take in one call;
+    ``release_before_link`` are the types of those that take addresses back while the interface is there;
     ``status_exhausted`` is what STATUS makes of a range without a free address: "warning" logs it, "error" fails.
     """
 
@@ -40,6 +41,7 @@ class Settings:
     agent: str = "external"
     record_dir: str = ""
     delegate_timeout: float = 110.0  # below what callers of the agent wait
+    release_before_link: tuple[str, ...] = ("dhcp",)
     metrics: str = ""
     status_exhausted: str = "warning"
 
@@ -59,7 +61,8 @@ def parse_settings(text: bytes, path: str) -> Settings:
                 f'{path}: unknown key "{key}" = {value!r}; {did_you_mean(key, known)}', "mend the file"
             )
         _require_sort(path, key, value)
-    settings = Settings(**document)
+    values: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in document.items()}
+    settings = Settings(**values)
     for objection in _objections(settings):
         raise InvalidSettings(f"{path}: {objection}", "mend the file")
     return settings
@@ -88,7 +91,11 @@ def _objections(settings: Settings) -> Iterator[str]:
 
 def _require_sort(path: str, key: str, value: object) -> None:
     """Raise InvalidSettings unless the value is of the sort that the key's default is of."""
-    if isinstance(getattr(Settings, key), str):
+    default = getattr(Settings, key)
+    if isinstance(default, tuple):
+        if not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+            raise InvalidSettings(f'{path}: "{key}" = {value!r} is no list of strings, as in ["dhcp"]', "mend the file")
+    elif isinstance(default, str):
         if not isinstance(value, str):
             raise InvalidSettings(f'{path}: "{key}" = {value!r} is not a string; put it in quotes', "mend the file")
     elif not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LONGEST_SECONDS:

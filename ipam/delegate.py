@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import json
-import time
+import logging
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable
 from conf.keys import fold_keys
+from conf.request import with_valid_attachments
 from conf.result import read_result
 from ipam import pool
+from ipam.delegation import delegation_of
 from ipam.execution import LONGEST_ANSWER, AnswerTooLong, execute
 from ipam.lease import AssignedAddress, Assignment
-from ipam.reclaim import forget_invalid
+from ipam.source import take_over
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from netaddr import IPAddress
 
     from conf.addresses import Route
     from conf.request import Request
     from ipam.lease import Attachment, Owner
+    from ipam.patience import Patience
+    from ipam.store.files import Mark
     from ipam.store.sqlite import SqliteStore
 
+CURES: Final = {
+    "error dialing DHCP daemon": "start it on this node, as root: {path} daemon",
+}
+"""How errors of others begin that do not say what to do, and what that is."""
 
-LEAST_SECONDS: Final = 5.0
-"""What each execution may take at least: a DEL after an ADD that has used up the time of the call."""
+log = logging.getLogger(__name__)
 
 
 class Delegate:
     """An IPAM plugin that is somebody else's executable; ``path`` None: it was not found in CNI_PATH.
 
-    ``timeout`` is the seconds that all that is executed for one call may take together.
+    It gets an ADD, and a DEL where it may hold something: after an ADD that it refused in its own words it gets one
+    as well, but what that answers is of no interest any more.
     """
 
     directory = ""
@@ -40,34 +49,61 @@ class Delegate:
     executed = True
     routes: tuple[Route, ...] | None = None
 
-    def __init__(self, request: Request, path: str | None, store: SqliteStore, timeout: float) -> None:
+    def __init__(
+        self, request: Request, path: str | None, store: SqliteStore, patience: Patience, *, before_link: bool
+    ) -> None:
+        self.before_link = before_link
         self._request = request
         self._path = path
         self._store = store
-        self._timeout = timeout
-        self._began: float | None = None
-        self._replace = False
+        self._patience = patience
+        self._asked = True
+        self._may_hold = True
+        self._was_killed = False
+        self._handed_back = False
 
-    def acquire(self, attachment: Attachment, *, replace: bool) -> Assignment:
-        """Record the attachment."""
+    def acquire(self, attachment: Attachment, *, replace: bool, over: Attachment | None = None) -> Assignment:
+        """Record the attachment, with what the plugin is about to be told."""
         self._require_path()
-        self._replace = replace
+        told = changed(attachment, delegation=delegation_of(self._request))
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
-            tx.record(attachment)
+            former = take_over(tx, told, replace=replace, over=over)
+        self._asked, self._may_hold = False, former is not None and former.executed
         return Assignment()
 
     def complete(self, assignment: Assignment) -> Assignment:  # noqa: ARG002 - nothing was given yet
-        """Run its ADD, after its DEL if an ADD that was killed may have taken something."""
-        if self._replace:
-            self._run("DEL")
-        return self._assignment(self._run("ADD"))
+        """Run its ADD."""
+        held_before, self._may_hold, self._asked = self._may_hold, True, True
+        try:
+            stdout = self._run("ADD")
+        except CniError:
+            self._may_hold = held_before or self._was_killed
+            raise
+        given = self._assignment(stdout)
+        self._may_hold = held_before or bool(given.addresses)
+        return given
+
+    def hand_back(self, owner: Owner) -> bool:  # noqa: ARG002 - the request says whose
+        """Run its DEL, once; raises what that answers, unless it holds nothing."""
+        if self._handed_back:
+            return not self._may_hold
+        self._handed_back = True
+        if self._asked or self._may_hold:
+            try:
+                self._run("DEL")
+            except CniError as error:
+                if self._may_hold:
+                    raise
+                log.info("after an ADD that failed: %s", error)
+        self._may_hold = False
+        return True
 
     def release(self, owner: Owner) -> None:
-        """Run its DEL; the attachment is forgotten only if that went well, so that GC can try again."""
-        self._run("DEL")
-        with self._store.transaction(owner.network) as tx:
-            tx.forget(owner)
+        """Run its DEL, unless it was; the attachment is forgotten only if that went well, so that GC can try again."""
+        if self.hand_back(owner):
+            with self._store.transaction(owner.network) as tx:
+                tx.forget(owner)
 
     def check(self, owner: Owner, addresses: Sequence[IPAddress]) -> None:  # noqa: ARG002 - it has the prevResult
         """Run its CHECK."""
@@ -82,10 +118,19 @@ class Delegate:
         self._store.probe(network)
         self._run("STATUS")
 
-    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None) -> int:
-        """Run its GC, which judges for itself; then forget what is not valid."""
-        self._run("GC")
-        return forget_invalid(self._store, network, valid)
+    def held(self, network: str) -> Mapping[str, Mark]:  # noqa: ARG002 - it judges for itself
+        """Nothing that we could see."""
+        return {}
+
+    def sweep(self, network: str, valid: Collection[tuple[str, str]] | None, held: Mapping[str, Mark]) -> int:  # noqa: ARG002 - it has the list
+        """Run its GC, which judges for itself; what is recorded still, such as who came meanwhile, is valid to it."""
+        document = self._request.document
+        if valid is not None:
+            with self._store.transaction(network) as tx:
+                recorded = {(each.owner.container_id, each.owner.ifname) for each in tx.attachments()}
+            document = with_valid_attachments(document, recorded.union(valid))
+        self._run("GC", document.stdin)
+        return 0
 
     def _require_path(self) -> str:
         if self._path is None:
@@ -98,20 +143,23 @@ class Delegate:
             )
         return self._path
 
-    def _run(self, verb: str) -> bytes:
-        """Execute the plugin with our own stdin and environment; its stderr is ours."""
+    def _run(self, verb: str, stdin: bytes | None = None) -> bytes:
+        """Execute the plugin with our own environment, and our own stdin if it has none; its stderr is ours."""
         path = self._require_path()
         variables = {**self._request.environment.variables, "CNI_COMMAND": verb}
-        seconds = self._seconds_left()
+        seconds = self._patience.left()
+        stdin = self._request.document.stdin if stdin is None else stdin
         try:
-            status, stdout = execute(path, self._request.document.stdin, variables, self.passed_on, seconds)
+            status, stdout = execute(path, stdin, variables, self.passed_on, seconds)
         except TimeoutError as error:
+            self._was_killed = True
             raise IpamPluginFailure(
                 f'IPAM plugin "{path}" did not end its {verb} within {seconds:.3g} s and was killed; '
                 'mend what it waits for, or raise "delegate_timeout" in the settings',
-                f'"delegate_timeout" is {self._timeout:g} s for all that one call executes',
+                f'"delegate_timeout" is {self._patience.seconds:g} s for all that one call executes',
             ) from error
         except AnswerTooLong as error:
+            self._was_killed = True
             raise IpamPluginFailure(
                 f'IPAM plugin "{path}" answered its {verb} with more than {LONGEST_ANSWER} bytes and was killed; '
                 'fix it, or name another in "ipam.type"',
@@ -121,16 +169,10 @@ class Delegate:
             raise IpamPluginFailure(
                 f'IPAM plugin "{path}" cannot be run: {error.strerror}; mend its installation', f"verb {verb}"
             ) from error
+        self._was_killed = status < 0
         if status:
             raise _failure(path, verb, status, stdout)
         return stdout
-
-    def _seconds_left(self) -> float:
-        """How long an execution may take that begins now; the call's time begins with its first."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-        return max(self._began + self._timeout - now, min(self._timeout, LEAST_SECONDS))
 
     def _assignment(self, stdout: bytes) -> Assignment:
         origin = f'the answer of IPAM plugin "{self._path}"'
@@ -160,4 +202,5 @@ def _failure(path: str, verb: str, status: int, stdout: bytes) -> CniError:
         )
     if not (isinstance(code, int) and code > 0):
         return IpamPluginFailure(str(msg), str(details) or f'from IPAM plugin "{path}", verb {verb}')
-    return DelegateError(code, str(msg), str(details))
+    cures = [cure.format(path=path) for beginning, cure in CURES.items() if str(msg).startswith(beginning)]
+    return DelegateError(code, "; ".join([str(msg), *cures]), str(details))

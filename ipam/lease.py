@@ -26,9 +26,8 @@ class Attachment:
     ``st_dev:st_ino``; ``device`` is the link kind that DEL and GC remove ("" where the link belongs to
     another plugin); ``ipam`` is the ipam.type that gave the addresses ("" for none) and ``ipam_dir`` the
     host-local directory that holds them ("" for none); ``created`` is in seconds since the epoch, for people only.
-    ``delegation`` is what an executed IPAM plugin was told (ipam/delegation.py), "" for none. With ``pending`` that
-    plugin's ADD may have given what no runtime was told of. ``serial`` is a random number of the ADD: a record with
-    another one is another's, however much they are alike.
+    ``delegation`` is what an executed IPAM plugin was told (ipam/delegation.py), "" for none; ``serial`` is a random
+    number of the ADD: a record with another one is another's, however much they are alike.
     """
 
     owner: Owner
@@ -42,7 +41,6 @@ class Attachment:
     pod_namespace: str = ""
     pod_name: str = ""
     delegation: str = ""
-    pending: bool = False
     serial: int = 0
 
     @property

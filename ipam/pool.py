@@ -84,9 +84,9 @@ def void_earlier_boot(register: Register, tx: Transaction, ipam_dir: str = "") -
     """Free and forget what an earlier boot left in this store, and return it: those containers are gone.
 
     ``ipam_dir`` is the host-local directory that ``tx`` works on, "" for the database: attachments whose addresses
-    are in another place stay.
+    are in another place stay, those of executed IPAM plugins among them, which may keep theirs through a reboot.
     """
-    gone = [each for each in register.earlier_boot() if each.ipam_dir == ipam_dir]
+    gone = [each for each in register.earlier_boot() if each.ipam_dir == ipam_dir and not each.executed]
     for each in gone:
         tx.release(each.owner)
         register.forget(each.owner)

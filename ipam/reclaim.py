@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from ipam import pool
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from ipam.lease import Attachment, Owner
     from ipam.store.sqlite import SqliteStore
 
@@ -22,35 +20,42 @@ def is_current(store: SqliteStore, attachment: Attachment) -> bool:
 def reclaim(store: SqliteStore, attachment: Attachment) -> bool:
     """Free the addresses that we gave to the attachment and forget it, or tell that it is not current.
 
-    Those of another's IPAM plugin are freed by that plugin's own GC; here they are only forgotten. An ADD that comes
-    meanwhile waits, records itself, and gets what was freed here, but nothing of what it was given is freed.
+    What another's IPAM plugin gave is handed back before. An ADD that comes meanwhile waits, records itself, and gets
+    what was freed here, but nothing of what it was given is freed.
     """
     owner = attachment.owner
     with store.transaction(owner.network) as tx:
         if tx.attachment(owner) != attachment:
             return False
         if attachment.ipam_dir:
-            from ipam.store.files import FilesStore  # noqa: PLC0415 - no need of it for the other stores
-
-            with FilesStore(attachment.ipam_dir).transaction(owner.network) as files:
-                pool.release(files, owner)
+            _free_files(owner, attachment.ipam_dir)
         tx.forget(owner)
     return True
 
 
-def forget_invalid(
-    store: SqliteStore, network: str, valid: Collection[tuple[str, str]] | None, swept: Collection[Owner] = ()
-) -> int:
-    """Forget the network's attachments that are none of these (container id, ifname); None: all are valid.
+def reclaim_from(store: SqliteStore, owner: Owner, directory: str) -> None:
+    """Free what another main plugin had us give the owner, where its record says, else in this host-local directory.
 
-    Returns how many owners these are, together with those ``swept``, and without those of an earlier boot.
+    A record with a device is that of a main plugin of ours, which sees to it itself.
     """
-    if valid is None:
-        return 0
-    with store.transaction(network) as tx:
-        earlier = {each.owner for each in tx.earlier_boot()}
-        owners = [each.owner for each in tx.attachments()]
-        invalid = [each for each in owners if (each.container_id, each.ifname) not in valid]
-        for owner in invalid:
+    with store.transaction(owner.network) as tx:
+        known = tx.attachment(owner)
+        is_ours = known is None or not known.device
+        if known is not None and is_ours:
+            directory = known.ipam_dir
+        if not is_ours:
+            tx.release(owner)
+        elif not directory:
             tx.forget(owner)
-    return len({*invalid, *swept} - earlier)
+    if directory:
+        _free_files(owner, directory)
+        if is_ours:
+            with store.transaction(owner.network) as tx:
+                tx.forget(owner)
+
+
+def _free_files(owner: Owner, directory: str) -> None:
+    from ipam.store.files import FilesStore  # noqa: PLC0415 - no need of it for the other stores
+
+    with FilesStore(directory).transaction(owner.network) as files:
+        pool.release(files, owner)

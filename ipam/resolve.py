@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conf.addresses import BUILT_IN, HOST_LOCAL, POOL, STATIC, IpamConfig
-from conf.errors import InvalidNetworkConfig, IpamPluginMissing
+from conf.errors import CniError, InvalidNetworkConfig, IpamPluginMissing
 from conf.versions import FORMS
+from ipam.in_process import DatabasePool, DirectoryPool, Layer2, Static
+from ipam.patience import Patience
 from ipam.ranges import range_sets
-from ipam.source import DatabasePool, DirectoryPool, Layer2, Source, Static
+from ipam.source import HeldElsewhere, Source
 from ipam.static import assigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conf.document import Document
+    from conf.environment import Environment
     from conf.request import Request
-    from ipam.lease import Attachment
+    from ipam.lease import Assignment, Attachment
     from ipam.ranges import RangeSet
     from ipam.store.sqlite import SqliteStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Means:
     """What a call has to serve any ``ipam.type`` with.
 
-    ``executable`` is the path that this process was called by, ``delegate_timeout`` the seconds that another may take.
+    ``executable`` is the path that this process was called by. ``patience`` is for what is executed, ``before_link``
+    the types of those that need the interface to take their addresses back.
     """
 
     store: SqliteStore
     executable: str
-    delegate_timeout: float
+    patience: Patience
+    before_link: tuple[str, ...] = ()
 
 
 def source_for(request: Request, means: Means) -> Source:
@@ -69,26 +78,64 @@ def read_built_in(request: Request) -> tuple[IpamConfig, tuple[RangeSet, ...]]:
     return config, sets
 
 
-def source_for_release(request: Request, known: Attachment | None, means: Means) -> Source:
-    """What can free an attachment's addresses when the configuration may be broken.
+def acquire(
+    source: Source, attachment: Attachment, environment: Environment, means: Means, *, replace: bool
+) -> Assignment:
+    """The source's ``acquire``, before which is freed what a record of the attachment leads to in other places.
 
-    ``known`` is what ADD recorded. Raises IpamPluginFailure for a name that is no file name.
+    An executed plugin that does not take it back keeps no container from its addresses: the log has what it answered.
     """
-    ipam_type = request.ipam_type or (known.ipam if known else "")
-    if ipam_type in {"", POOL, STATIC}:
+    try:
+        return source.acquire(attachment, replace=replace)
+    except HeldElsewhere as held:
+        former = held.former
+    try:
+        place = source_of_record(former, environment, None, means)
+        place.passed_on = source.passed_on
+        place.release(former.owner)
+    except CniError as error:
+        if not former.executed:
+            raise
+        log.warning("what %s %s was given before is left: %s", former.owner.container_id, former.owner.ifname, error)
+    return source.acquire(attachment, replace=replace, over=former)
+
+
+def source_for_release(request: Request, known: Attachment | None, means: Means) -> Source:
+    """What frees an attachment's addresses: what ADD recorded of it, else what the configuration, broken or not, says.
+
+    Raises IpamPluginFailure for a name that is no file name, and as ``source_of_record``.
+    """
+    if known is not None:
+        return source_of_record(known, request.environment, request.document, means)
+    if request.ipam_type in {"", POOL, STATIC}:
         return Layer2(means.store)
-    path = _somebody_elses(ipam_type, request.environment.path, means.executable)
-    if path is not None or ipam_type != HOST_LOCAL:
+    path = _somebody_elses(request.ipam_type, request.environment.path, means.executable)
+    if path is not None or request.ipam_type != HOST_LOCAL:
         return _delegate(request, path, means)
-    return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request, known)), means.store)
+    return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=_data_dir(request)), means.store)
 
 
-def _data_dir(request: Request, known: Attachment | None) -> str:
-    """The directory of the host-local role as far as configuration and record tell."""
+def source_of_record(known: Attachment, environment: Environment, document: Document | None, means: Means) -> Source:
+    """What frees a recorded attachment's addresses, in a call with this environment and configuration.
+
+    Raises IpamPluginMissing where nothing tells how an executed plugin was configured.
+    """
+    if not known.executed:
+        config = IpamConfig(HOST_LOCAL, data_dir=known.ipam_dir)
+        return _directory_pool((), config, means.store) if known.ipam_dir else Layer2(means.store)
+    from ipam.delegation import deletion_of  # noqa: PLC0415 - no need of it for the other sources
+
+    deletion = deletion_of(known, environment, document)
+    path = _somebody_elses(known.ipam, deletion.environment.path, means.executable)
+    if path is None and known.ipam in BUILT_IN:
+        return source_for_release(deletion, None, means)  # our own executable has taken the name over since
+    return _delegate(deletion, path, means)
+
+
+def _data_dir(request: Request) -> str:
+    """The directory of the host-local role as far as the configuration tells."""
     configured = next((value for key, value in request.ipam.items() if key.lower() == "datadir"), None)
-    if isinstance(configured, str) and configured:
-        return configured
-    return (known.ipam_dir if known else "") or IpamConfig.data_dir
+    return configured if isinstance(configured, str) and configured else IpamConfig.data_dir
 
 
 def _somebody_elses(ipam_type: str, directories: Sequence[str], executable: str) -> str | None:
@@ -118,7 +165,8 @@ def _directory_pool(sets: tuple[RangeSet, ...], config: IpamConfig, store: Sqlit
 def _delegate(request: Request, path: str | None, means: Means) -> Source:
     from ipam.delegate import Delegate  # noqa: PLC0415 - subprocess takes 10 ms to import
 
-    return Delegate(request, path, means.store, means.delegate_timeout)
+    before_link = request.ipam_type in means.before_link
+    return Delegate(request, path, means.store, means.patience, before_link=before_link)
 
 
 def find_in_path(plugin: str, directories: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from conf.errors import InvalidSettings, TryAgain
 from conf.settings import DEFAULT_PATH, Settings, parse_settings
 from ipam.lease import Attachment, Owner
+from ipam.patience import Patience
 from ipam.regular import read_regular
 from ipam.resolve import Means
 from ipam.store.privilege import cure_of_refusal
@@ -54,8 +55,9 @@ class Node:
 
     @property
     def means(self) -> Means:
-        """What addresses are got with."""
-        return Means(self.store, self.executable, self.settings.delegate_timeout)
+        """What addresses are got with, and the time of one call for it."""
+        settings = self.settings
+        return Means(self.store, self.executable, Patience(settings.delegate_timeout), settings.release_before_link)
 
     def go_on(self) -> None:
         """Raise TryAgain if the process was told to stop: what was done so far is then undone."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from tests.namespaces import Namespace
 
-ETH_P_ALL, ETH_P_ARP, ETH_P_IPV6 = 0x3, 0x0806, 0x86DD
+ETH_P_ALL, ETH_P_IPV4, ETH_P_ARP, ETH_P_IPV6 = 0x3, 0x0800, 0x0806, 0x86DD
+IPPROTO_UDP, DHCP_SERVER = 17, bytes((0, 67))  # the protocol, and the port that servers listen on
 IPPROTO_ICMPV6, NEIGHBOUR_ADVERTISEMENT, OVERRIDE = 58, 136, 0x20
 ALL_NODES = IPv6Address("ff02::1")
 
@@ -67,6 +68,19 @@ def unsolicited_advertisement(address: str) -> Callable[[bytes], bool]:
             and bool(frame[58] & OVERRIDE)
             and frame[62:78] == packed
         )
+
+    return wanted
+
+
+def dhcp_release(address: str) -> Callable[[bytes], bool]:
+    """A DHCPRELEASE of the address: its option 53 is 7 (RFC 2132, 9.6), and ciaddr the address (RFC 2131, table 5)."""
+    packed = ip_address(address).packed
+
+    def wanted(frame: bytes) -> bool:
+        if ethertype(frame) != ETH_P_IPV4 or frame[23] != IPPROTO_UDP or frame[36:38] != DHCP_SERVER:
+            return False
+        message = frame[42:]
+        return message[12:16] == packed and bytes((53, 1, 7)) in message[240:]
 
     return wanted
 

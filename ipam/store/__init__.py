@@ -48,9 +48,6 @@ class Register(Protocol):
     def record(self, attachment: Attachment) -> None:
         """Remember the attachment in place of what was known about its owner; leases stay as they are."""
 
-    def finish(self, attachment: Attachment) -> None:
-        """Note that the attachment's ADD was answered, if its record is still this one."""
-
     def attachment(self, owner: Owner) -> Attachment | None:
         """What is remembered about the owner, None if nothing is."""
 

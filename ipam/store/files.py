@@ -9,27 +9,29 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from contextlib import contextmanager, suppress
-from ipaddress import AddressValueError, IPv6Address
 from typing import TYPE_CHECKING, Final
 
-from netaddr import INET_PTON, IPAddress, valid_ipv4
+from netaddr import IPAddress
 
 from conf.errors import StoreFailure, TryAgain
-from ipam.lease import Owner
 from ipam.ranges import canonical
 from ipam.regular import open_regular, read_regular
 from ipam.store.flock import lock
+from ipam.store.lease_file import content_of, is_address, owner_of
 from ipam.store.privilege import cure_of_refusal, root_or
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from ipam.lease import Attachment
+    from ipam.lease import Attachment, Owner
     from ipam.ranges import RangeSet
 
 CURSOR: Final = "last_reserved_ip."
 LARGEST: Final = 4096
 """Bytes of a lease's file, which holds a container id and an interface name."""
+
+Mark = tuple[int, int, int]
+"""Inode, and times of writing and of change in nanoseconds: of one file, and of no later one under its name."""
 
 
 class FilesStore:
@@ -108,7 +110,7 @@ class FilesTransaction:
     def reserve(self, address: IPAddress, attachment: Attachment, range_set: RangeSet) -> None:
         """Give the address to the attachment."""
         self.prepare()
-        content = _content(attachment.owner)
+        content = content_of(attachment.owner)
         self._change(canonical(address), content)
         self._names[content].add(canonical(address))
         self._change(f"{CURSOR}{range_set.index}", canonical(address).encode())
@@ -123,6 +125,19 @@ class FilesTransaction:
                 del self._names[content]
             self._change(name, None)
         return sorted(map(IPAddress, freed))
+
+    def marks(self) -> dict[str, Mark]:
+        """Every lease's file as it is now."""
+        with self._reporting():
+            return {name: self._mark(name) for names in self._names.values() for name in names}
+
+    def keep_but(self, seen: Mapping[str, Mark]) -> None:
+        """Let this transaction release only what was there when these ``marks`` were taken, and has not changed."""
+        changed = {name for name, mark in self.marks().items() if seen.get(name) != mark}
+        for content in [*self._names]:
+            self._names[content] -= changed
+            if not self._names[content]:
+                del self._names[content]
 
     # Disk
 
@@ -180,6 +195,10 @@ class FilesTransaction:
     def _read(self, name: str) -> bytes:
         return read_regular(f"{self._directory}/{name}", LARGEST, os.O_NOFOLLOW)
 
+    def _mark(self, name: str) -> Mark:
+        status = os.stat(f"{self._directory}/{name}")
+        return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
     def _put(self, name: str, old: bytes | None, new: bytes | None) -> None:
         """Turn the file's content from old to new; None is no file."""
         path = os.path.join(self._directory, name)
@@ -224,25 +243,5 @@ class FilesTransaction:
         return IPAddress(text) if is_address(text) else None
 
     def _names_of(self, owner: Owner) -> list[str]:
-        exact = self._names.get(_content(owner).strip(), set())
+        exact = self._names.get(content_of(owner).strip(), set())
         return list(exact or self._names.get(owner.container_id.encode(), set()))
-
-
-def owner_of(network: str, content: bytes) -> Owner:
-    """Who is written in a lease's file; what is no UTF-8 comes back as it was when it is written again."""
-    container_id, _, ifname = content.strip().decode(errors="surrogateescape").partition("\r\n")
-    return Owner(network, container_id, ifname)
-
-
-def _content(owner: Owner) -> bytes:
-    return f"{owner.container_id}\r\n{owner.ifname}".encode()
-
-
-def is_address(name: str) -> bool:
-    """Tell names of addresses as Go writes them from ``lock`` and what else may lie there."""
-    if ":" not in name:
-        return name.isascii() and bool(valid_ipv4(name, INET_PTON))
-    try:
-        return "%" not in name and str(IPv6Address(name)) == name
-    except AddressValueError:
-        return False

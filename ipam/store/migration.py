@@ -29,7 +29,7 @@ def bring_up_to_date(connection: Connection) -> None:
 def read_as_up_to_date(connection: Connection) -> None:
     """Let a connection that may change nothing see what the database would have; it alone sees that."""
     if _version(connection) < schema.VERSION:
-        # "pending INTEGER NOT NULL DEFAULT 0": the default under the column's name.
+        # "serial INTEGER NOT NULL DEFAULT 0": the default under the column's name.
         added = ", ".join(f"{words[-1]} AS {words[0]}" for words in map(str.split, schema.ADDED))
         # A temporary view hides the table of its name.
         connection.execute(f"CREATE TEMP VIEW attachment AS SELECT *, {added} FROM main.attachment")  # noqa: S608 - constants only

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CIRCUMSTANCES: Final = (
     "netns", "netns_id", "device", "ipam", "ipam_dir", "boot_id", "created", "pod_namespace", "pod_name",
-    "delegation", "pending", "serial",
+    "delegation", "serial",
 )  # fmt: skip
 """What is remembered about an owner: columns and fields of the same names."""
 
@@ -41,13 +41,6 @@ class SqliteRegister:
     def record(self, attachment: Attachment) -> None:
         """Remember the attachment in place of what was known about its owner."""
         self._record(attachment)
-
-    def finish(self, attachment: Attachment) -> None:
-        """Note that the attachment's ADD was answered, if its record is still this one."""
-        self._run(
-            "UPDATE attachment SET pending = 0 WHERE id = ? AND serial = ?",
-            (self._attachment_id(attachment.owner), attachment.serial),
-        )
 
     def attachment(self, owner: Owner) -> Attachment | None:
         """What is remembered about the owner, None if nothing is."""

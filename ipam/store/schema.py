@@ -20,8 +20,7 @@ APPLICATION_ID: Final = 0x636E694D
 VERSION: Final = 2
 """``PRAGMA user_version``: 0 is a database that was never completed, 1 one whose attachments lack ``ADDED``."""
 
-ADDED: Final = ("delegation TEXT NOT NULL DEFAULT ''", "pending INTEGER NOT NULL DEFAULT 0",
-                "serial INTEGER NOT NULL DEFAULT 0")  # fmt: skip
+ADDED: Final = ("delegation TEXT NOT NULL DEFAULT ''", "serial INTEGER NOT NULL DEFAULT 0")
 """Columns of attachments since version 2; the defaults are what an earlier release has recorded."""
 
 ELSEWHERE: Final = 0

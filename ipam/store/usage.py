@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 from conf.errors import StoreFailure
 from ipam.ranges import V4_MAPPED
 from ipam.regular import read_regular
-from ipam.store.files import LARGEST, owner_of
+from ipam.store.files import LARGEST
+from ipam.store.lease_file import owner_of
 from ipam.store.pools import unpacked
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.view import SqliteView

@@ -14,7 +14,8 @@ from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
 from ipam.store import migration, schema
-from ipam.store.files import LARGEST, is_address, owner_of
+from ipam.store.files import LARGEST
+from ipam.store.lease_file import is_address, owner_of
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.register import COLUMNS
 from ipam.store.sqlite import Connection, SqliteStore

@@ -24,6 +24,9 @@ Valid = frozenset[tuple[str, str]]
 @click.command()
 @dry_run_option
 @yes_option
+@click.option(
+    "--force", is_flag=True, help="Forget also what an IPAM plugin of another does not take back, or is gone itself."
+)
 @click.option("--network", default="", help="Only what belongs to this network.")
 @click.option(
     "--valid", "valid_file", metavar="FILE", help="The attachments that are to stay, as GC gets them; - for stdin."
@@ -33,14 +36,17 @@ Valid = frozenset[tuple[str, str]]
 @cni_path_option
 @json_option
 def command(  # noqa: PLR0913 - one for each option
-    *, dry_run: bool, yes: bool, network: str, valid_file: str | None, conf_dir: str, data_dirs: tuple[str, ...],
-    cni_path: str, as_json: bool,
+    *, dry_run: bool, yes: bool, force: bool, network: str, valid_file: str | None, conf_dir: str,
+    data_dirs: tuple[str, ...], cni_path: str, as_json: bool,
 ) -> int:  # fmt: skip
     """Remove what is left of containers that are gone: interfaces, addresses, records.
 
     Without --valid the node itself tells: gone is what an earlier boot left, and whose namespace is not there any
     more. With --valid everything of one network goes that is not listed: a GC configuration, or its list alone as in
     [{"containerID": "...", "ifname": "eth0"}], with --network.
+
+    Addresses of another IPAM plugin are freed by its DEL. Where that fails the attachment stays recorded; --force
+    forgets it, and tells what is left behind: addresses that are taken in that plugin's own place.
 
     It shows the plan and asks before it begins. The plugin may be in use: what is attached anew meanwhile stays.
     """
@@ -52,7 +58,7 @@ def command(  # noqa: PLR0913 - one for each option
         require_known(network, seen)
     holdings = [each for each in seen.holdings if network in {"", each.owner.network}]
     steps = [Removal(each, why) for each in holdings if (why := _why(each, valid))]
-    plan = Plan(steps, node, cni_path, seen.plugins)
+    plan = Plan(steps, node, cni_path, seen.plugins, force)
     return carry_out(plan, dry_run=dry_run, yes=yes, as_json=as_json)
 
 

@@ -55,9 +55,10 @@ class Filter:
     pod: str = ""
     stale: bool = False
 
-    def of(self, holdings: Iterable[Holding]) -> list[Holding]:
-        """The leases that pass."""
-        return [each for each in holdings if each.addresses and self._passes(each)]
+    def of(self, holdings: Iterable[Holding], *, unseen: bool = False) -> list[Holding]:
+        """The leases that pass; with ``unseen`` also what executed IPAM plugins gave, which only they can tell."""
+        known = [each for each in holdings if each.addresses or (unseen and each.is_executed)]
+        return [each for each in known if self._passes(each)]
 
     def _passes(self, each: Holding) -> bool:
         return (
@@ -162,7 +163,7 @@ def release(  # noqa: PLR0913 - one for each option
     node = this_node()
     seen = addresses(node.settings.state_dir, conf_dir, data_dirs)
     require_known(wanted["network"], seen)
-    chosen = Filter(**wanted).of(seen.holdings)
+    chosen = Filter(**wanted).of(seen.holdings, unseen=True)
     steps = [Removal(each, WHILE_LIVE if each.fate is Fate.LIVE else each.fate.value) for each in chosen]
     status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=dry_run, yes=yes, as_json=as_json)
     return status if steps else 1

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from conf.addresses import BUILT_IN, HOST_LOCAL
-from conf.environment import Environment, read_environment
-from conf.errors import CniError, IpamPluginFailure
-from conf.request import read_remains
+from conf.environment import Environment
+from conf.errors import CniError, collected
 from ipam import pool
 from ipam.ranges import canonical
-from ipam.reclaim import is_current
 from ipam.store.files import FilesStore
 from plugin.cli.output import confirm, document, line, note, progress, short, table
-from plugin.verbs.delete import delete
-from plugin.verbs.gc import discard
+from plugin.verbs.gc import Asked, discard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conf.document import Document
     from ipam.lease import Attachment
     from plugin.node import Node
     from plugin.survey.holdings import Holding
@@ -33,7 +30,7 @@ ANEW: Final = "attached anew meanwhile"
 
 @dataclass
 class Removal:
-    """One step of a plan; ``outcome`` is planned, removed, kept or failed, with the ``reason`` of each."""
+    """One step of a plan; ``outcome`` is planned, removed, forgotten, kept or failed, with the ``reason`` of each."""
 
     holding: Holding
     reason: str
@@ -62,12 +59,16 @@ class Removal:
 
 @dataclass
 class Plan:
-    """What is to be removed, and what that needs beside the stores: configurations, CNI_PATH."""
+    """What is to be removed, and what that needs beside the stores: configurations, CNI_PATH.
+
+    ``force``: records are forgotten even where their executed IPAM plugin does not take its addresses back.
+    """
 
     steps: Sequence[Removal]
     node: Node
     path: str = ""
     plugins: Sequence[Plugin] = field(default_factory=list)
+    force: bool = False
 
     def show(self) -> None:
         """Write a table of the steps."""
@@ -89,20 +90,26 @@ class Plan:
         """Take every step, go on after failures, and note on each step what came of it."""
         for step in progress(self.steps, "removing"):
             try:
-                refused = self._take(step.holding)
-                step.outcome = "kept" if refused else "removed"
-                step.reason = refused or step.reason
+                self._take(step)
             except CniError as error:
-                step.outcome, step.reason = "failed", str(error)
+                known = step.holding.attachment
+                way_out = "; gc --force forgets it all the same" if known and known.executed else ""
+                step.outcome, step.reason = "failed", f"{error}{way_out}"
 
-    def _take(self, holding: Holding) -> str:
-        """Remove a holding; why it was left alone, if it was."""
-        known = holding.attachment
+    def _take(self, step: Removal) -> None:
+        """Remove a holding, or note why it was left alone."""
+        known = step.holding.attachment
         if known is None:
-            return self._free_files(holding)
-        if known.ipam not in {"", *BUILT_IN} or (known.ipam == HOST_LOCAL and not known.ipam_dir):
-            return self._tell_delegate(known)
-        return "" if discard(known, self.node) else ANEW
+            refused = self._free_files(step.holding)
+            step.outcome, step.reason = ("kept", refused) if refused else ("removed", step.reason)
+            return
+        left: list[CniError] = []
+        asked = Asked(self._caller(), self._configuration(known), self.node.means)
+        removed = discard(known, self.node, asked, left if self.force else None)
+        step.outcome, step.reason = ("removed", step.reason) if removed else ("kept", ANEW)
+        if left:
+            step.outcome = "forgotten"
+            step.reason = f'what IPAM plugin "{known.ipam}" gave stays taken there: {collected(left)}'
 
     def _free_files(self, holding: Holding) -> str:
         """Free what another program leased in host-local's directory, if all of it is still so."""
@@ -112,32 +119,17 @@ class Plan:
             pool.release(tx, holding.owner)
         return ""
 
-    def _tell_delegate(self, known: Attachment) -> str:
-        """Have another's IPAM plugin free its addresses, by the DEL that a runtime did not send."""
-        if not is_current(self.node.store, known):
-            return ANEW
-        owner = known.owner
+    def _configuration(self, known: Attachment) -> Document | None:
+        """That of the attachment's network, for an IPAM plugin of which the record does not tell how it was told."""
         for plugin in self.plugins:
-            if plugin.name == owner.network and plugin.ipam_type == known.ipam:
-                delete(read_remains(self._deletion(known), plugin.document("DEL")), self.node, lambda _: None)
-                return ""
-        raise IpamPluginFailure(
-            f'only its IPAM plugin "{known.ipam}" can free its addresses; name the directory of the configuration of '
-            f'network "{owner.network}" with --conf-dir',
-            "nothing was removed",
-        )
+            if known.executed and plugin.name == known.owner.network and plugin.ipam_type == known.ipam:
+                return plugin.document("DEL")
+        return None
 
-    def _deletion(self, known: Attachment) -> Environment:
-        """The parameters of the DEL, for us and as variables for the IPAM plugin."""
-        variables = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "CNI_COMMAND": "DEL",
-            "CNI_CONTAINERID": known.owner.container_id,
-            "CNI_IFNAME": known.owner.ifname,
-            "CNI_NETNS": known.netns,
-            "CNI_PATH": self.path,
-        }
-        return read_environment(variables)
+    def _caller(self) -> Environment:
+        """The parameters of a call that is about no attachment."""
+        directories = tuple(filter(None, self.path.split(":")))
+        return Environment("GC", path=directories, variables={"PATH": os.environ.get("PATH", os.defpath)})
 
 
 def carry_out(plan: Plan, *, dry_run: bool, yes: bool, as_json: bool) -> int:

@@ -64,6 +64,11 @@ class Holding:
         return "earlier" if earlier else "this"
 
     @property
+    def is_executed(self) -> bool:
+        """Whether an IPAM plugin of another was executed for it, which alone knows the addresses."""
+        return bool(self.attachment and self.attachment.executed)
+
+    @property
     def pod(self) -> str:
         """As ``Attachment.pod``."""
         return self.attachment.pod if self.attachment else ""

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InterfaceExists, IpamPluginFailure, collected
 from conf.result import Interface, Result, ResultIp, read_result
-from ipam.resolve import source_for
+from ipam.resolve import acquire, source_for
 from plugin.link import addressing, macvlan, messages
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.result import render_result
 from plugin.verbs import container
+from plugin.verbs.detach import detach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Make the interface, give it its addresses and deliver the result; whatever fails, nothing is left."""
     previous = read_result(request.prev_result, request.version, "prevResult") if request.prev_result else Result()
-    source = source_for(request, node.means)
+    means = node.means
+    source = source_for(request, means)
     environment = request.environment
     with (
         container.opened(environment, node) as namespace,
@@ -45,10 +47,11 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         _clear_the_way(inside, attachment, node)
 
         source.passed_on = namespace.locks
-        assignment = source.acquire(attachment, replace=True)
-        undo.push(_releasing(source, attachment.owner))
+        assignment = acquire(source, attachment, environment, means, replace=True)
+        made = ExitStack()
+        undo.push(_detaching(source, attachment.owner, made))
         place = macvlan.Place(outside, inside, namespace)
-        link = macvlan.create(place, _wanted(request, master), environment.container_id, undo)
+        link = macvlan.create(place, _wanted(request, master), environment.container_id, made)
         assignment = source.complete(assignment)
         if request.ipam_type and not assignment.addresses:
             raise IpamPluginFailure(
@@ -66,16 +69,17 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         _mark_finished(inside, link, attachment)
 
 
-def _releasing(source: Source, owner: Owner) -> Callable[[object, BaseException | None, object], None]:
-    """The undo of what ``source`` was asked for; where it fails, both failures are answered."""
+def _detaching(source: Source, owner: Owner, made: ExitStack) -> Callable[[object, BaseException | None, object], None]:
+    """The undo of what was ``made`` of the interface and ``source`` was asked for; all that fails is answered."""
 
-    def release(_: object, error: BaseException | None, __: object) -> None:
-        try:
-            source.release(owner)
-        except CniError as failure:
-            raise collected([error, failure]) if isinstance(error, CniError) else failure from error
+    def undo(_: object, error: BaseException | None, __: object) -> None:
+        failures = [error] if isinstance(error, CniError) else []
+        before = len(failures)
+        detach(lambda: source, owner, made.close, failures)
+        if len(failures) > before:
+            raise collected(failures) from error
 
-    return release
+    return undo
 
 
 def _clear_the_way(inside: Netlink, attachment: Attachment, node: Node) -> None:

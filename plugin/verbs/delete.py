@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from conf.errors import (
-    CniError,
-    InvalidNamespace,
-    IpamPluginMissing,
-    StoreFailure,
-    TryAgain,
-    UnknownContainer,
-    collected,
-)
+from conf.errors import InvalidNamespace, StoreFailure, TryAgain, UnknownContainer, collected
 from ipam.lease import Owner
 from ipam.resolve import source_for_release
 from plugin.verbs import container
+from plugin.verbs.detach import collecting, detach, worth_telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
+    from conf.errors import CniError
     from conf.request import Request
     from ipam.lease import Attachment
     from plugin.link.netns import Namespace
@@ -46,27 +40,17 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
                 _lock(namespace, node)
             except TryAgain as error:
                 raise collected([*failures, error]) from error
-            with collecting(failures):
+
+        def remove() -> None:
+            if namespace is not None:
                 container.remove_interface(namespace, owner, known)
-        # Still locked, or an ADD that has waited for us would lose what it was given.
-        with collecting(failures):
-            try:
-                source_for_release(request, known, node.means).release(owner)
-            except IpamPluginMissing as error:
-                # It cannot be asked, now or on any retry; the record stays, so that GC can have it asked again.
-                log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)
+
+        # Locked until all is freed, or an ADD that has waited for us would lose what it was given.
+        detach(lambda: source_for_release(request, known, node.means), owner, remove, failures)
+    failures = worth_telling(failures, owner)
     if failures:
         raise collected(failures)
     deliver(b"")
-
-
-@contextmanager
-def collecting(failures: list[CniError]) -> Iterator[None]:
-    """Go on after a failure, but remember it."""
-    try:
-        yield
-    except CniError as error:
-        failures.append(error)
 
 
 def _lock(namespace: Namespace, node: Node) -> None:

@@ -10,9 +10,10 @@ from conf.errors import InvalidNetworkConfig
 from conf.request import read_valid_attachments
 from conf.result import Result, ResultIp, read_result
 from ipam.lease import Owner
-from ipam.resolve import built_in, source_for_release
+from ipam.reclaim import reclaim, reclaim_from
+from ipam.resolve import acquire, built_in, source_for_release
 from plugin.result import render_result
-from plugin.verbs.gc import tell_leaks
+from plugin.verbs.gc import stale_of, tell_leaks
 from plugin.verbs.status import require_addresses
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     source = built_in(request, node.store)
     attachment = node.attachment(request, netns_id="", device="", ipam_dir=source.directory)
     with ExitStack() as undo:
-        assignment = source.acquire(attachment, replace=False)
-        undo.callback(source.release, attachment.owner)
+        assignment = acquire(source, attachment, request.environment, node.means, replace=False)
+        undo.callback(reclaim_from, node.store, attachment.owner, source.directory)
         ips = tuple(ResultIp(each.address, each.gateway) for each in assignment.addresses)
         node.go_on()
         deliver(render_result(Result(ips=ips, routes=assignment.routes, dns=assignment.dns), request.version))
@@ -40,7 +41,8 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
 def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Free what the container holds; nothing held is no error."""
     owner = Owner(request.network, request.environment.container_id, request.environment.ifname)
-    source_for_release(request, None, node.means).release(owner)
+    source = source_for_release(request, None, node.means)
+    reclaim_from(node.store, owner, source.directory)
     deliver(b"")
 
 
@@ -66,8 +68,18 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 
 
 def gc(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
-    """Free what no valid attachment holds."""
+    """Free what no valid attachment holds, but for what was attached since this call has begun."""
     valid = read_valid_attachments(request.document)
-    swept = source_for_release(request, None, node.means).sweep(request.network, valid)
-    tell_leaks(node, swept, swept)
+    source = source_for_release(request, None, node.means)
+    held = source.held(request.network)  # before the records: an ADD writes its record first
+    kept: set[tuple[str, str]] = set()
+    found = 0
+    for attachment in stale_of(request.network, valid, node):
+        # What has an interface of ours is its main plugin's to remove.
+        if not attachment.device and reclaim(node.store, attachment):
+            found += attachment.boot_id == node.boot_id
+        else:
+            kept.add((attachment.owner.container_id, attachment.owner.ifname))
+    found += source.sweep(request.network, None if valid is None else valid | kept, held)
+    tell_leaks(node, found, found)
     deliver(b"")

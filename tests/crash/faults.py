@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLONE_NEWNS = 0x00020000
 NETLINK_HEADER = struct.Struct("=IH")  # length and type, of five fields
+GET = 2  # of the four messages about each kind of object: RTM_NEW…, RTM_DEL…, RTM_GET…, RTM_SET…
 NO_SUCH_TYPE = 0x0FFF  # no rtnetlink message: the kernel answers EOPNOTSUPP
 
 # C functions that change something outside of the process, or that others can see the effect of
@@ -68,8 +69,11 @@ def is_effect(function: Any) -> bool:  # noqa: ANN401 - a C function
     return module in MODULES
 
 
-def refuse_message(report: int, number: int) -> None:
-    """Make the kernel refuse the n-th rtnetlink message of the call; the others go through as they are."""
+def refuse_message(report: int, number: int, *, lasting: bool = False) -> None:
+    """Make the kernel refuse the n-th rtnetlink message of the call; the others go through as they are.
+
+    If that is ``lasting`` it also refuses those behind that would change something.
+    """
     count = 0
 
     class Refusing(socket.socket):
@@ -80,7 +84,7 @@ def refuse_message(report: int, number: int) -> None:
             while self.family == socket.AF_NETLINK and offset < len(datagram):
                 length, kind = NETLINK_HEADER.unpack_from(datagram, offset)
                 count += 1
-                if count == number:
+                if count == number or (lasting and count > number and kind % 4 != GET):
                     tell(report, kind)
                     NETLINK_HEADER.pack_into(datagram, offset, length, NO_SUCH_TYPE)
                 offset += length + -length % 4

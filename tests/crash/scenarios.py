@@ -16,9 +16,10 @@ Json = dict[str, Any]
 DUAL = [[{"subnet": SUBNET4}], [{"subnet": SUBNET6}]]
 ROUTES = [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}, {"dst": "10.77.0.0/16", "gw": "10.9.0.9"}]
 
-# The reference's host-local at 1.1.0: the old release speaks 1.0.0, and GC does nothing in any.
+# The reference's host-local at 1.1.0: the old release speaks 1.0.0, and GC does nothing in any. One attachment that is
+# valid is all that there is here.
 FOREIGN = """#!/bin/sh
-[ "$CNI_COMMAND" = GC ] && exec rm -f DATA/*/[0-9]* DATA/*/*:*
+[ "$CNI_COMMAND" = GC ] && { grep -q containerID || exec rm -f DATA/*/[0-9]* DATA/*/*:*; exit 0; }
 READ | REFERENCE/host-local
 """
 READ = {OLD: "sed s/1.1.0/1.0.0/", NEW: "cat"}

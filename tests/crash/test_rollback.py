@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -68,6 +69,43 @@ def test_each_message_refused_by_the_kernel(stage: Stage) -> None:
     failed, tolerated = fail_each(stage, "refuse_message")
     assert failed >= 4
     assert tolerated <= 1  # the mark of a finished interface
+
+
+@pytest.mark.parametrize("verb", ["ADD", "DEL", "GC"])
+def test_a_link_that_stays_keeps_its_lease(stage: Stage, verb: str) -> None:
+    """Whatever the kernel refuses, from some message on: no address is free that an interface has."""
+    stayed = 0
+    for number in range(1, MOST):
+        if verb != "ADD":
+            stage.call("ADD").expect()
+        answer = stage.call(verb, fault={"kind": "refuse_message", "number": number, "lasting": True})
+        when = f"{verb}, from message {number} on, {answer.report}"
+        if "net1" in remains.kernel(stage.container.path)["links"]:
+            require_held(stage, when)
+            stayed += 1
+        stage.call("DEL").expect()
+        assert stage.state() == stage.before, when
+        if not answer.report:
+            break
+    assert stayed
+
+
+def require_held(stage: Stage, when: str) -> None:
+    """What the attachment's kind gives is given still."""
+    rows, files = stage.state()["rows"], stage.state()["files"]
+    assert isinstance(rows, dict)
+    assert isinstance(files, list)
+    has_addresses = bool(global_addresses(stage.container.path))
+    ranges = len((stage.config.get("ipam") or {}).get("ranges", ()))
+    # An executed IPAM plugin is asked once there is an interface.
+    expected = ranges if has_addresses or "foreign" not in stage.path else rows["lease"] + len(files)
+    assert (rows["attachment"], rows["lease"] + len(files)) == (1, expected), when
+
+
+def global_addresses(namespace: Path) -> list[str]:
+    """The addresses of a container that an IPAM plugin may have given."""
+    command = ["nsenter", f"--net={namespace}", "ip", "-brief", "addr", "show", "scope", "global", "dev", "net1"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[2:]
 
 
 def test_each_statement_refused_by_the_database(stage: Stage) -> None:

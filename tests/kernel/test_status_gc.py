@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.agent.process import until
 from tests.lan import SUBNET4, Lan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.namespaces import Namespace
     from tests.runtime import Answer, Json, Runtime
 
@@ -183,3 +186,35 @@ def test_gc_reaches_a_foreign_ipam_plugin(runtime: Runtime, tmp_path: Path) -> N
     verb, stdin = (tmp_path / "called").read_text().split("\n", 1)
     assert verb == "GC"
     assert json.loads(stdin) == config | {KEY: []}
+
+
+def openers(namespace: Namespace) -> int:
+    """How many descriptors of all processes are open on a namespace."""
+    wanted, found = namespace.path.stat(), 0
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # closed by now, or its process has ended
+            status = descriptor.stat()
+            found += (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gc_takes_nothing_that_came_while_it_was_at_work(lan: Lan, runtime: Runtime, kind: str) -> None:
+    """It waits for the first container; meanwhile another is attached, and one that it has seen is attached anew."""
+    config = network(runtime, kind, rangeStart="10.9.0.20", rangeEnd="10.9.0.23")
+    first, again, new = (lan.container() for _ in range(3))
+    for container in (first, again):
+        runtime.add(config, container).expect()
+    with first.path.open() as held, ThreadPoolExecutor() as beside:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        collecting = beside.submit(runtime.gc, config)
+        until(lambda: openers(first) > 1, "GC waits for the first container")
+        runtime.delete(config, again).expect()
+        given = [runtime.add(config, container).addresses for container in (again, new)]
+        fcntl.flock(held, fcntl.LOCK_UN)
+        collecting.result().expect()
+    assert [container.links() for container in (first, again, new)] == [["lo"], ["lo", "net1"], ["lo", "net1"]]
+    for container in (again, new):
+        runtime.check(config, container).expect()
+    late = [runtime.add(config, lan.container()).addresses for _ in range(2)]
+    assert len({address for each in (*given, *late) for address in each}) == len(given) + len(late)

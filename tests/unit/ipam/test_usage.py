@@ -9,7 +9,8 @@ import pytest
 
 from conf.addresses import IpamConfig
 from conf.errors import PoolExhausted
-from ipam.source import DatabasePool, DirectoryPool, Source
+from ipam.in_process import DatabasePool, DirectoryPool
+from ipam.source import Source
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
 from ipam.store.usage import Pool, UsageView

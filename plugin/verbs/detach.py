@@ -1,0 +1,64 @@
+"""Taking an attachment apart in the one order in which no address is free that an interface still has."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from conf.errors import CniError, IpamPluginMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ipam.lease import Owner
+    from ipam.source import Source
+
+log = logging.getLogger(__name__)
+
+
+def detach(
+    find: Callable[[], Source],
+    owner: Owner,
+    remove: Callable[[], object],
+    failures: list[CniError],
+    release: Callable[[Source], object] | None = None,
+) -> None:
+    """Have ``remove`` remove the interface, then free the addresses; what goes wrong is added to the failures.
+
+    An interface that stays keeps its addresses. The source that ``find`` finds keeps no interface, whatever goes wrong
+    with it; one that needs the interface is asked before. ``release`` stands for the source's own.
+    """
+    source: Source | None = None
+    with collecting(failures):
+        source = find()
+        if source.before_link:
+            source.hand_back(owner)
+    try:
+        remove()
+    except CniError as error:
+        failures.append(error)
+        return
+    if source is not None:
+        with collecting(failures):
+            release(source) if release else source.release(owner)
+
+
+@contextmanager
+def collecting(failures: list[CniError]) -> Iterator[None]:
+    """Go on after a failure, but remember it."""
+    try:
+        yield
+    except CniError as error:
+        failures.append(error)
+
+
+def worth_telling(failures: list[CniError], owner: Owner) -> list[CniError]:
+    """The failures but for that of an IPAM plugin that cannot be asked, now or on any retry: the log has that one.
+
+    The record stays, so that the plugin can be asked once it is there again.
+    """
+    for error in failures:
+        if isinstance(error, IpamPluginMissing):
+            log.warning("addresses of %s %s are left to GC: %s", owner.container_id, owner.ifname, error)
+    return [error for error in failures if not isinstance(error, IpamPluginMissing)]
