@@ -25,13 +25,18 @@ NEARLY_FULL = 0.9
 
 def earlier_boot(patient: Patient) -> Iterator[Finding]:
     """What was recorded before the node started."""
-    void = Counter(each.owner.network for each in patient.holdings if each.fate is Fate.EARLIER_BOOT)
+    earlier = [each for each in patient.holdings if each.fate is Fate.EARLIER_BOOT]
+    void = Counter(each.owner.network for each in earlier)
+    kept = {each.owner.network for each in earlier if each.is_executed}
     for network, count in void.items():
+        cure = "nothing: the next ADD of the network frees what they hold"
+        if network in kept:
+            cure = "cni-macvlan-py gc, for what executed IPAM plugins gave; the next ADD of the network frees the rest"
         yield Finding(
             NOTICE,
             f'network "{network}"',
             f"{count} attachments are recorded from before the node's last start",
-            "nothing: the next ADD of the network frees what they hold",
+            cure,
         )
 
 

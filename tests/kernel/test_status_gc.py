@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugin.link.netns import open_namespace
 from tests.agent.process import until
 from tests.lan import SUBNET4, Lan
 
@@ -205,13 +205,13 @@ def test_gc_takes_nothing_that_came_while_it_was_at_work(lan: Lan, runtime: Runt
     first, again, new = (lan.container() for _ in range(3))
     for container in (first, again):
         runtime.add(config, container).expect()
-    with first.path.open() as held, ThreadPoolExecutor() as beside:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with closing(open_namespace(str(first.path))) as held, ThreadPoolExecutor() as beside:
+        held.lock(str(runtime.state_dir))
         collecting = beside.submit(runtime.gc, config)
         until(lambda: openers(first) > 1, "GC waits for the first container")
         runtime.delete(config, again).expect()
         given = [runtime.add(config, container).addresses for container in (again, new)]
-        fcntl.flock(held, fcntl.LOCK_UN)
+        held.close()
         collecting.result().expect()
     assert [container.links() for container in (first, again, new)] == [["lo"], ["lo", "net1"], ["lo", "net1"]]
     for container in (again, new):

@@ -83,3 +83,12 @@ def test_an_attachment_of_an_earlier_boot_is_recorded_anew(database: SqliteStore
 
 def name_of(each: Attachment) -> str:
     return each.owner.container_id
+
+
+def test_what_executed_plugins_gave_outlives_a_boot(database: SqliteStore) -> None:
+    """They may keep it through a reboot: only their DEL ends it."""
+    theirs = replace(attachment("c1", boot_id="boot-0"), ipam="theirs", delegation="{}")
+    with database.transaction(NETWORK) as tx:
+        tx.record(theirs)
+        assert pool.void_earlier_boot(tx, tx) == []
+        assert tx.attachments() == [theirs]
