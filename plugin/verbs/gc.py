@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidNamespace, TryAgain, UnknownContainer, collected
@@ -78,11 +78,15 @@ def tell_leaks(node: Node, found: int, repaired: int) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a recorded IPAM plugin is asked with, beside what it was told at ADD: ipam/delegation.py says how."""
+    """What a recorded IPAM plugin is asked with, beside what it was told at ADD: ipam/delegation.py says how.
+
+    ``homes`` has the path of each namespace that is known to live, by its identity.
+    """
 
     environment: Environment
     document: Document | None
     means: Means
+    homes: Mapping[str, str] = field(default_factory=dict)
 
 
 def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniError] | None = None) -> bool:
@@ -94,7 +98,7 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
     owner = attachment.owner
     failures: list[CniError] = []
     is_gone = is_free = False
-    with _home(attachment, node) as namespace:
+    with _home(attachment, node, asked.homes) as namespace:
         if (namespace is not None or attachment.executed) and not is_current(node.store, attachment):
             return False
 
@@ -120,18 +124,19 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
 
 
 @contextmanager
-def _home(attachment: Attachment, node: Node) -> Iterator[Namespace | None]:
+def _home(attachment: Attachment, node: Node, homes: Mapping[str, str]) -> Iterator[Namespace | None]:
     """The attachment's namespace, locked; None if it is gone, and the interface with it."""
+    found: Namespace | None = None
     with ExitStack() as stack:
-        namespace: Namespace | None = None
-        if attachment.device:
+        for path in filter(None, (attachment.netns, homes.get(attachment.netns_id))) if attachment.device else ():
             with suppress(UnknownContainer, InvalidNamespace):
-                namespace = stack.enter_context(closing(node.open_namespace(attachment.netns)))
-        if namespace is not None and namespace.identity == attachment.netns_id != own_identity():
-            namespace.lock(node.settings.state_dir)
-            yield namespace
-        else:
-            yield None
+                namespace = stack.enter_context(closing(node.open_namespace(path)))
+                if namespace.identity == attachment.netns_id != own_identity():
+                    found = namespace
+                    break
+        if found is not None:
+            found.lock(node.settings.state_dir)
+        yield found
 
 
 def stale_of(network: str, valid: Collection[tuple[str, str]] | None, node: Node) -> list[Attachment]:

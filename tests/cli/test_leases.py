@@ -272,3 +272,21 @@ def test_who_is_attached_anew_meanwhile_keeps_what_it_has(lan: Lan, runtime: Run
     assert len(operator.leased()) == 2
     assert "net1" in again.links()
     node.store.close()
+
+
+def test_release_finds_a_container_whose_namespace_has_lost_its_path(
+    lan: Lan, runtime: Runtime, operator: Operator
+) -> None:
+    """Its interface goes before its address does."""
+    container = lan.container()
+    runtime.add(dual_stack(runtime, "cni-macvlan-py"), container).expect()
+    with subprocess.Popen(
+        ["nsenter", f"--net={container.path}", "sh", "-c", "echo in; exec sleep 60"], stdout=-1, text=True
+    ) as inside:
+        assert inside.stdout is not None
+        inside.stdout.readline()
+        subprocess.run(["ip", "netns", "del", container.name], check=True)
+        operator.ask("leases", "release", "--container", container.name, "--yes")
+        shown = execute("nsenter", f"--net=/proc/{inside.pid}/ns/net", "ip", "-brief", "link").stdout
+        inside.kill()
+    assert ([line.split()[0] for line in shown.splitlines()], operator.leased()) == (["lo"], [])
