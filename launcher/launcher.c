@@ -2,7 +2,7 @@
  *
  * The native door: hands one CNI call to the agent and relays its answer, without starting an interpreter.
  *
- * Environment, stdin and the caller's namespaces go to the agent as docs/agent-protocol.md says. Where no agent is,
+ * Environment, stdin and where the caller stands go to the agent as docs/agent-protocol.md says. Where no agent is,
  * the Python door takes over, before anything was read from stdin. Whatever fails, the runtime reads one JSON error.
  */
 #define _GNU_SOURCE
@@ -39,8 +39,11 @@
     "CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n"                              \
     "cni-macvlan-py --help lists the commands for people\n"
 
-#define MAGIC UINT32_C(0x434D5631) /* "CMV1" */
-#define PROTOCOL UINT32_C(1)
+#define MAGIC UINT32_C(0x434D5631)         /* "CMV1" */
+#define REQUEST UINT32_C(0x434D5632)       /* "CMV2" */
+#define OLDER_REQUEST UINT32_C(0x434D5631) /* "CMV1" */
+#define GREETING UINT32_C(1)
+#define PROTOCOL UINT32_C(2)
 #define WRITTEN 0x06 /* ASCII's ACK: the answer has been written to stdout */
 
 enum {
@@ -75,10 +78,12 @@ struct conversation {
 };
 
 /* What the agent cannot find out by itself: where the caller stands. */
-struct namespaces {
-    int descriptors[3]; /* own network, own mount, and the container's network if it could be opened */
+enum { NETWORK, MOUNT, ROOT, CONTAINER, SURROUNDINGS };
+struct surroundings {
+    int descriptors[SURROUNDINGS]; /* own namespaces and root; the container's network if it could be opened */
     size_t count;
 };
+_Static_assert(CONTAINER == ROOT + 1 && SURROUNDINGS == CONTAINER + 1, "without ROOT the container moves up by one");
 
 static int64_t now(void)
 {
@@ -252,9 +257,15 @@ static void take_hello(struct conversation *talk)
     talk->hello_size += (size_t)got;
     if (!greeted(talk))
         return;
-    if (number_at(talk->hello) != MAGIC || number_at(talk->hello + NUMBER) != PROTOCOL)
-        not_understood("its greeting is not that of protocol 1");
+    if (number_at(talk->hello) != MAGIC || number_at(talk->hello + NUMBER) != GREETING)
+        not_understood("its greeting is not that of an agent");
     set_patience(talk, (int64_t)number_at(talk->hello + 2 * NUMBER) + PATIENCE);
+}
+
+/* Its time limit is whole seconds, and as many milliseconds as is the newest protocol that it knows. */
+static bool is_older(const struct conversation *talk)
+{
+    return number_at(talk->hello + 2 * NUMBER) % 1000 < PROTOCOL;
 }
 
 static _Noreturn void give_up(const struct conversation *talk, int awaited)
@@ -322,13 +333,16 @@ static bool connect_to_agent(struct conversation *talk, const char *path)
 }
 
 /* False with errno if our own cannot be opened. Without the container's the agent says what is wrong with CNI_NETNS. */
-static bool open_namespaces(struct namespaces *opened)
+static bool open_surroundings(struct surroundings *opened)
 {
-    opened->descriptors[0] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    opened->descriptors[1] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    opened->count = 2;
-    if (opened->descriptors[0] < 0 || opened->descriptors[1] < 0)
-        return false;
+    opened->descriptors[NETWORK] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    opened->descriptors[MOUNT] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    /* A caller in a chroot has another than its mount namespace. */
+    opened->descriptors[ROOT] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    opened->count = CONTAINER;
+    for (size_t i = 0; i < opened->count; i++)
+        if (opened->descriptors[i] < 0)
+            return false;
     const char *path = getenv("CNI_NETNS");
     /* The path is the runtime's and may be a FIFO or a terminal: neither is to hold us. */
     int container = path && *path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
@@ -403,7 +417,7 @@ static size_t read_stdin(struct conversation *talk, unsigned char *to)
 static size_t compose_request(struct conversation *talk, const char *called_as)
 {
     size_t size = 0;
-    put_number(&size, MAGIC);
+    put_number(&size, REQUEST);
     size_t rest_at = size;
     put_number(&size, 0);
     size_t rest = size;
@@ -418,7 +432,7 @@ static size_t compose_request(struct conversation *talk, const char *called_as)
     return size;
 }
 
-static ssize_t send_with_namespaces(int socket, size_t size, const struct namespaces *opened)
+static ssize_t send_with_surroundings(int socket, size_t size, const struct surroundings *opened)
 {
     union {
         struct cmsghdr header;
@@ -436,10 +450,10 @@ static ssize_t send_with_namespaces(int socket, size_t size, const struct namesp
 }
 
 /* An agent that refuses the request may answer and close before it has read all of it: that answer is to be read. */
-static void send_request(struct conversation *talk, size_t size, const struct namespaces *opened)
+static void send_request(struct conversation *talk, size_t size, const struct surroundings *opened)
 {
     for (size_t sent = 0; sent < size;) {
-        ssize_t went = sent == 0 ? send_with_namespaces(talk->socket, size, opened)
+        ssize_t went = sent == 0 ? send_with_surroundings(talk->socket, size, opened)
                                  : send(talk->socket, buffer + sent, size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (went > 0)
             sent += (size_t)went;
@@ -453,6 +467,33 @@ static void send_request(struct conversation *talk, size_t size, const struct na
 }
 
 /* ---- the answer ---- */
+
+/* Whether the agent is one that refuses protocol 2: it has begun nothing then, and hung up behind its greeting. */
+static bool refuses_protocol(struct conversation *talk)
+{
+    while (!greeted(talk))
+        ready(talk, -1, 0);
+    unsigned char said;
+    ssize_t got = 1;
+    while (is_older(talk) && (got = recv(talk->socket, &said, 1, MSG_PEEK | MSG_DONTWAIT)) < 0 && passing(errno))
+        wait_for(talk, talk->socket, POLLIN);
+    return got <= 0;
+}
+
+/* Ask again as protocol 1 has it: a caller's root is that of its mount namespace there. */
+static void ask_older(struct conversation *talk, const char *path, size_t size, struct surroundings *opened)
+{
+    close(talk->socket);
+    talk->hello_size = 0;
+    if (!connect_to_agent(talk, path))
+        went_away(strerror(errno));
+    size_t start = 0;
+    put_number(&start, OLDER_REQUEST);
+    close(opened->descriptors[ROOT]);
+    opened->descriptors[ROOT] = opened->descriptors[CONTAINER];
+    opened->count--;
+    send_request(talk, size, opened);
+}
 
 static void receive(struct conversation *talk, unsigned char *to, size_t size)
 {
@@ -479,7 +520,7 @@ static int relay_answer(struct conversation *talk)
     receive(talk, head, sizeof head);
     uint32_t status = number_at(head + NUMBER), size = number_at(head + 2 * NUMBER);
     if (number_at(head) != MAGIC || status > 1 || size > ANSWER_MAX)
-        not_understood("its answer is not that of protocol 1");
+        not_understood("its answer is not that of an agent");
     if (status == 1 && size == 0)
         not_understood("it failed without an error");
     receive(talk, buffer, size);
@@ -538,11 +579,13 @@ int main(int argc, char **argv)
         do_without_agent(argv, path, "not to be asked");
 
     struct conversation talk = {.hello_size = 0};
-    struct namespaces opened;
-    if (!connect_to_agent(&talk, path) || !open_namespaces(&opened))
+    struct surroundings opened = {.count = 0};
+    if (!connect_to_agent(&talk, path) || !open_surroundings(&opened))
         do_without_agent(argv, path, strerror(errno));
 
     size_t size = compose_request(&talk, argc > 0 ? argv[0] : "cni-macvlan-py");
     send_request(&talk, size, &opened);
+    if (refuses_protocol(&talk))
+        ask_older(&talk, path, size, &opened);
     _exit(relay_answer(&talk));
 }

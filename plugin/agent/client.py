@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_SOCKET = b"/run/cni-macvlan-py/agent.sock"
 MAGIC = b"CMV1"
-PROTOCOL = b"\0\0\0\1"
+GREETING = MAGIC + b"\0\0\0\1"
+PROTOCOL = 2
+REQUEST = b"CMV2"
 DELIVERED = b"\x06"
 PASSED_ON = (b"PATH", b"TRACEPARENT", b"TRACESTATE", b"BAGGAGE")
 HELLO_BYTES = 12
@@ -25,18 +27,23 @@ CONNECT_TIMEVAL = HELLO_SECONDS.to_bytes(8, sys.byteorder) + bytes(8)  # struct 
 GRACE_SECONDS = 5.0
 MAX_ANSWER = 64 << 20
 SOCK_CLOEXEC = 0o2000000
-O_RDONLY, O_CLOEXEC, O_NONBLOCK = 0, 0o2000000, 0o4000
-SCM_RIGHTS = 1
+O_RDONLY, O_CLOEXEC, O_NONBLOCK, O_DIRECTORY, O_PATH = 0, 0o2000000, 0o4000, 0o200000, 0o10000000
+SCM_RIGHTS, MSG_PEEK = 1, 2
 
 
 class AgentFailure(Exception):
     """The agent has the call, or may have it, and gave no answer; nothing was written."""
 
 
+class _OlderAgent(Exception):
+    """The agent has refused what only its successors know, and begun nothing."""
+
+
 def ask(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: "Stdin", answer: int) -> "int | None":
     """Have the agent serve the call; the answer goes to the descriptor ``answer``.
 
-    Returns the exit status; None where no agent is there, or stdin cannot be read. Raises AgentFailure.
+    Returns the exit status; None where no agent is there, or one that does not know root directories, or stdin cannot
+    be read. Raises AgentFailure.
     """
     path = variables.get(b"CNI_MACVLAN_AGENT_SOCKET", DEFAULT_SOCKET)
     if not path:
@@ -52,13 +59,15 @@ def ask(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: "Stdin", a
         connection.close()
         return None
     try:
-        descriptors = _own_namespaces(variables.get(b"CNI_NETNS", b""))
+        descriptors = _surroundings(variables.get(b"CNI_NETNS", b""))
         config = stdin.read()
     except OSError:  # the door comes to the same end, and says so
         connection.close()
         return None
     try:
         status, text = _converse(connection, _request(variables, executable, config), descriptors)
+    except _OlderAgent:
+        return None
     except TimeoutError:
         raise AgentFailure("the agent does not answer") from None
     except OSError as error:
@@ -76,9 +85,12 @@ def _converse(connection: _socket.socket, request: bytes, descriptors: bytes) ->
     except (BrokenPipeError, ConnectionResetError):
         pass  # it may have answered before it had all of it
     hello = _receive(connection, HELLO_BYTES)
-    if hello[:8] != MAGIC + PROTOCOL:
+    if hello[:8] != GREETING:
         raise AgentFailure("the agent's answer is not understood; restart the agent")
-    connection.settimeout(int.from_bytes(hello[8:12], "big") / 1000 + GRACE_SECONDS)
+    milliseconds = int.from_bytes(hello[8:12], "big")
+    connection.settimeout(milliseconds / 1000 + GRACE_SECONDS)
+    if milliseconds % 1000 < PROTOCOL and _hung_up(connection):
+        raise _OlderAgent
     header = _receive(connection, ANSWER_HEADER_BYTES)
     size = int.from_bytes(header[8:12], "big")
     if header[:4] != MAGIC or size > MAX_ANSWER:
@@ -102,10 +114,11 @@ def _pass_on(connection: _socket.socket, answer: int, status: int, text: bytes, 
     return status
 
 
-def _own_namespaces(netns: bytes) -> bytes:
+def _surroundings(netns: bytes) -> bytes:
     """Descriptors of where we stand, and of the container's namespace if it is there, as SCM_RIGHTS wants them."""
     paths = [b"/proc/self/ns/net", b"/proc/self/ns/mnt"]
     descriptors = [posix.open(path, O_RDONLY | O_CLOEXEC) for path in paths]
+    descriptors.append(posix.open(b"/", O_PATH | O_DIRECTORY | O_CLOEXEC))
     if netns:
         try:  # noqa: SIM105 - contextlib takes a millisecond to import
             descriptors.append(posix.open(netns, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
@@ -120,7 +133,15 @@ def _request(variables: "Mapping[bytes, bytes]", executable: bytes, stdin: bytes
     for field in (*pairs, executable, stdin):
         fields += (len(field).to_bytes(4, "big"), field)
     body = b"".join(fields)
-    return MAGIC + len(body).to_bytes(4, "big") + body
+    return REQUEST + len(body).to_bytes(4, "big") + body
+
+
+def _hung_up(connection: _socket.socket) -> bool:
+    """Whether the agent says no more, which is waited for."""
+    try:
+        return connection.recv(1, MSG_PEEK) == b""
+    except ConnectionResetError:
+        return True
 
 
 def _receive(connection: _socket.socket, size: int) -> bytes:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from plugin.agent.client import MAGIC
+from plugin.agent.client import GREETING, MAGIC, PROTOCOL, REQUEST
 from plugin.stdin import MAX_STDIN
 
-VERSION = 1
 NUMBER = struct.Struct("!I")
 HEADER = struct.Struct("!4sI")
-HELLO = struct.Struct("!4sII")
 MAX_REQUEST = MAX_STDIN + (1 << 20)  # stdin, and what surrounds it
-MAX_DESCRIPTORS = 3
+SURROUNDINGS = {b"CMV1": 2, REQUEST: 3}  # descriptors: network and mount namespace, root directory
+MAX_DESCRIPTORS = 4  # and the container's namespace
 
 
 class MalformedRequest(Exception):
@@ -25,12 +25,16 @@ class MalformedRequest(Exception):
 
 @dataclass
 class Call:
-    """One call as it came over the socket, at that time of the monotonic clock; it owns its descriptors."""
+    """One call as it came over the socket, at that time of the monotonic clock; it owns its descriptors.
+
+    ``surroundings`` is how many of them say where the caller stands; another is the container's namespace.
+    """
 
     variables: dict[str, str]
     executable: str
     stdin: bytes
-    descriptors: list[int] = field(default_factory=list)
+    descriptors: list[int]
+    surroundings: int
     arrived: float = field(default_factory=time.monotonic)
 
     @property
@@ -48,9 +52,14 @@ class Call:
         """Descriptor of the mount namespace that the caller stands in."""
         return self.descriptors[1]
 
+    @property
+    def root(self) -> int | None:
+        """Descriptor of the caller's root directory; None: that of its mount namespace."""
+        return self.descriptors[2] if self.surroundings == SURROUNDINGS[REQUEST] else None
+
     def take_container(self) -> int | None:
         """The container's namespace, for the taker to close; None if taken, or if the caller could not open it."""
-        return self.descriptors.pop() if len(self.descriptors) == MAX_DESCRIPTORS else None
+        return self.descriptors.pop() if len(self.descriptors) > self.surroundings else None
 
     def close(self) -> None:
         """Close what is left of the descriptors."""
@@ -67,8 +76,11 @@ class Call:
 
 
 def hello(limit_seconds: float) -> bytes:
-    """What a client is sent at once: that we are the agent, and how long it may have to wait."""
-    return HELLO.pack(MAGIC, VERSION, int(limit_seconds * 1000))
+    """What a client is sent at once: that we are the agent, how long it may have to wait, and what we understand.
+
+    Clients of protocol 1 compare everything but the time: whole seconds, to which the newest protocol is added.
+    """
+    return GREETING + NUMBER.pack(math.ceil(limit_seconds) * 1000 + PROTOCOL)
 
 
 def answer(status: int, text: bytes) -> bytes:
@@ -78,7 +90,7 @@ def answer(status: int, text: bytes) -> bytes:
 
 def missing_bytes(received: bytearray) -> int:
     """How many bytes of the request are still to come; raises MalformedRequest as soon as it cannot be one."""
-    if not MAGIC.startswith(received[:4]):
+    if not any(magic.startswith(received[:4]) for magic in SURROUNDINGS):
         raise MalformedRequest("wrong magic")
     if len(received) < HEADER.size:
         return HEADER.size - len(received)
@@ -101,7 +113,8 @@ def require_sane(data: bytes, descriptors: list[int], *, truncated: bool) -> Non
 
 def read_call(received: bytearray, descriptors: list[int]) -> Call:
     """A complete request as a call. Raises MalformedRequest; the descriptors are then the caller's to close."""
-    if not 2 <= len(descriptors) <= MAX_DESCRIPTORS:  # noqa: PLR2004 - own network and mount namespace
+    surroundings = SURROUNDINGS[bytes(received[:4])]
+    if not surroundings <= len(descriptors) <= surroundings + 1:
         raise MalformedRequest(f"{len(descriptors)} descriptors")
     view = memoryview(received)
     offset = HEADER.size
@@ -131,4 +144,4 @@ def read_call(received: bytearray, descriptors: list[int]) -> Call:
     stdin = field()
     if offset != len(view):
         raise MalformedRequest("there is more behind it")
-    return Call(variables, executable, stdin, descriptors)
+    return Call(variables, executable, stdin, descriptors, surroundings)

@@ -67,7 +67,7 @@ def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> No
     reply = Reply(call, connection)
     failure: CniError | None = None
     try:
-        with home.away(call.network_namespace, call.mount_namespace):
+        with home.away(call.network_namespace, call.mount_namespace, call.root):
             failure = dispatch(call.variables, lambda: _stdin(call), reply.deliver, find_node)
     finally:
         if reply.is_known:  # a thread that does not find home has served its call all the same

@@ -1,4 +1,4 @@
-"""Network namespaces: open, identify, lock, enter and leave; the only module that switches namespaces."""
+"""Network namespaces: open, identify, lock, enter and leave; the only module that switches namespaces and roots."""
 
 from __future__ import annotations
 
@@ -181,25 +181,28 @@ class NotANamespace(Exception):
 
 
 class Home:
-    """The network and mount namespace that the threads of this process live in."""
+    """The network and mount namespace and the root directory that the threads of this process live in."""
 
     def __init__(self) -> None:
         self._network = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
         self._mount = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        self._root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     @contextmanager
-    def away(self, network: int, mount: int) -> Iterator[None]:
-        """Have the calling thread stand where another process does.
+    def away(self, network: int, mount: int, root: int | None) -> Iterator[None]:
+        """Have the calling thread stand where another process does; ``root`` None: in its mount namespace's root.
 
         Raises NotANamespace if it cannot go there, NoWayHome if it cannot come back.
         """
         abroad = not os.path.sameopenfile(mount, self._mount)
         try:
             try:
+                # A thread's own from now on: threads that share these change neither mount namespace nor root.
+                _unshare(CLONE_FS)
                 if abroad:
-                    # Without working directory and root of its own a thread may not change mount namespaces.
-                    _unshare(CLONE_FS)
                     _setns(mount, CLONE_NEWNS)
+                if root is not None:
+                    _make_root(root)
                 _setns(network)
             except OSError as error:
                 raise NotANamespace(str(error)) from error
@@ -209,8 +212,22 @@ class Home:
                 _setns(self._network)
                 if abroad:
                     _setns(self._mount, CLONE_NEWNS)
+                _make_root(self._root)
             except OSError as error:
                 raise NoWayHome(str(error)) from error
+
+
+def _make_root(directory: int) -> None:
+    """Have the calling thread begin its paths at a directory, relative ones too.
+
+    Most callers' root is that of their mount namespace, where setns(2) leads: there this may be forbidden.
+    """
+    os.fchdir(directory)
+    try:
+        os.chroot(".")
+    except PermissionError:
+        if not os.path.samestat(os.stat("/"), os.fstat(directory)):
+            raise
 
 
 def visit_mount_namespace() -> None:

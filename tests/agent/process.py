@@ -146,13 +146,15 @@ class Agent:
             time.sleep(PAUSE)
         return home
 
+    def _place_of(self, thread: int) -> list[str]:
+        """Network and mount namespace, and root directory; its main thread never leaves them."""
+        task = Path(f"/proc/{self.pid}/task/{thread}")
+        return [str((task / what).readlink()) for what in ("ns/net", "ns/mnt", "root")]
+
     def _stands_at_home(self) -> bool:
-        home = [Path(f"/proc/self/ns/{kind}").stat().st_ino for kind in ("net", "mnt")]
         try:
-            return all(
-                [Path(f"/proc/{self.pid}/task/{thread}/ns/{kind}").stat().st_ino for kind in ("net", "mnt")] == home
-                for thread in self.threads()
-            )
+            home = self._place_of(self.pid)
+            return all(self._place_of(thread) == home for thread in self.threads())
         except (FileNotFoundError, PermissionError):  # a thread that was lost abroad has ended, or is about to
             return False
 

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAGIC = b"CMV1"
+REQUEST, OLD_REQUEST = b"CMV2", b"CMV1"
 DELIVERED = b"\x06"
 HELLO = struct.Struct("!4sII")
 ANSWER = struct.Struct("!4sII")
 SECONDS = 60.0
-OWN_NET, OWN_MOUNT = "/proc/self/ns/net", "/proc/self/ns/mnt"
+OWN_NET, OWN_MOUNT, OWN_ROOT = "/proc/self/ns/net", "/proc/self/ns/mnt", "/"
+OWN = (OWN_NET, OWN_MOUNT, OWN_ROOT)
 
 
 class NoAnswer(Exception):
@@ -47,14 +49,14 @@ def body(variables: dict[str, str], stdin: str = "", executable: str = "/opt/cni
 
 def request(variables: dict[str, str], stdin: str = "", executable: str = "/opt/cni/bin/macvlan") -> bytes:
     """A complete request."""
-    return MAGIC + frame(body(variables, stdin, executable))
+    return REQUEST + frame(body(variables, stdin, executable))
 
 
 VERSION = request({"CNI_COMMAND": "VERSION"}, '{"cniVersion": "1.0.0"}')
 
 
 def open_namespaces(*paths: str | Path) -> list[int]:
-    """Descriptors for the paths that can be opened."""
+    """Descriptors of what is at the paths."""
     return [os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK) for path in paths]
 
 
@@ -100,7 +102,7 @@ class Conversation:
         if descriptors is not None:
             self.send(data, descriptors)
             return
-        opened = open_namespaces(OWN_NET, OWN_MOUNT)
+        opened = open_namespaces(*OWN)
         self.send(data, opened)
         for descriptor in opened:
             os.close(descriptor)
@@ -148,17 +150,18 @@ def version(path: Path) -> str:
 class Spoken:
     """A way to call the plugin without a process: a client in this one, that says it stands in the node.
 
-    ``mount`` is where its mount namespace is to be found.
+    ``mount`` and ``root`` are where its mount namespace and its root directory are to be found.
     """
 
     agent: Path
     mount: Path | str = OWN_MOUNT
+    root: Path | str = OWN_ROOT
 
     def call(self, executable: Path, node: Path, environment: dict[str, str], stdin: str, directory: Path) -> Done:
         """Have the agent serve the call; a runtime would see the door exit with 1 where NoAnswer is raised."""
         del directory
         with ExitStack() as stack:
-            opened = open_namespaces(node, self.mount)
+            opened = open_namespaces(node, self.mount, self.root)
             netns = environment.get("CNI_NETNS")
             if netns and os.path.exists(netns):  # noqa: PTH110 - a path that a runtime gives as text
                 opened += open_namespaces(netns)

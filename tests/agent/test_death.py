@@ -70,7 +70,7 @@ def begin(
 def begin_speaking(runtime: Runtime, agent: Agent, config: Json, container: Namespace) -> Conversation:
     """An ADD without a door, under way."""
     conversation = Conversation(agent.socket)
-    opened = open_namespaces(runtime.lan.node.path, protocol.OWN_MOUNT, container.path)
+    opened = open_namespaces(runtime.lan.node.path, protocol.OWN_MOUNT, protocol.OWN_ROOT, container.path)
     conversation.ask(request(environment(runtime, "ADD", container), json.dumps(config)), opened)
     for descriptor in opened:
         os.close(descriptor)

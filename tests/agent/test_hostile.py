@@ -63,7 +63,7 @@ def require_as_before(agent: Agent, before: tuple[list[str], int]) -> None:
 def test_malformed(shared: Agent, data: bytes) -> None:
     """Those who say no more are turned away at once; whether they brought descriptors makes no difference."""
     before = steady(shared)
-    for opened in ([], protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT)):
+    for opened in ([], protocol.open_namespaces(*protocol.OWN)):
         with Conversation(shared.socket) as conversation:
             if data:
                 with suppress(BrokenPipeError):
@@ -78,7 +78,7 @@ def test_malformed(shared: Agent, data: bytes) -> None:
     require_as_before(shared, before)
 
 
-@pytest.mark.parametrize("count", [0, 1, 4, 5, 100, 253])
+@pytest.mark.parametrize("count", [0, 1, 2, 5, 6, 100, 253])
 def test_too_few_or_too_many_descriptors(shared: Agent, count: int) -> None:
     before = steady(shared)
     with ExitStack() as stack:
@@ -111,7 +111,7 @@ def test_mutated_requests(shared: Agent) -> None:
     """A request with some bytes changed, cut or doubled never disturbs the agent; the seed makes it repeatable."""
     before = steady(shared)
     chance = random.Random(20)  # noqa: S311 - no secret
-    opened = protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT)
+    opened = protocol.open_namespaces(*protocol.OWN)
     for _ in range(300):
         data = bytearray(VERSION)
         for _ in range(chance.randrange(1, 4)):
@@ -197,7 +197,7 @@ def test_hundreds_of_calls_at_once(tmp_path: Path) -> None:
         ExitStack() as stack,
     ):
         before = steady(agent)
-        opened = protocol.open_namespaces(protocol.OWN_NET, protocol.OWN_MOUNT, protocol.OWN_NET)
+        opened = protocol.open_namespaces(*protocol.OWN, protocol.OWN_NET)
         for descriptor in opened:
             stack.callback(os.close, descriptor)
         conversations = []
@@ -272,6 +272,6 @@ def test_early_acknowledgement(agent: Agent) -> None:
 
 
 def test_numbers_are_big_endian(agent: Agent) -> None:
-    """The hello as bytes: magic, protocol 1, 120 s in milliseconds."""
+    """The hello as bytes: magic, 1, 120 s in milliseconds and protocol 2."""
     with Conversation(agent.socket) as conversation:
-        assert conversation.receive(12) == b"CMV1" + struct.pack(">II", 1, 120_000)
+        assert conversation.receive(12) == b"CMV1" + struct.pack(">II", 1, 120_002)

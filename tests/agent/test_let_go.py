@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.agent.process import Agent, until
-from tests.agent.protocol import OWN_MOUNT, Conversation, open_namespaces, request
+from tests.agent.protocol import OWN_MOUNT, OWN_ROOT, Conversation, open_namespaces, request
 from tests.namespaces import execute
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_what_came_with_a_call_that_is_refused_can_be_unmounted(agent: Agent, tm
             place = tmp_path / f"{number}"
             place.mkdir(exist_ok=True)
             execute("mount", "-t", "tmpfs", "none", str(place))
-            opened = open_namespaces(place, OWN_MOUNT)
+            opened = open_namespaces(place, OWN_MOUNT, OWN_ROOT)
             with Conversation(agent.socket) as conversation:
                 conversation.ask(said, opened)
                 for descriptor in opened:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.agent.held import detained
 from tests.agent.process import Agent, inside_python, until
-from tests.agent.protocol import HELLO, OWN_MOUNT, OWN_NET, VERSION, Conversation, Spoken, open_namespaces, version
+from tests.agent.protocol import HELLO, OWN, VERSION, Conversation, Spoken, open_namespaces, version
 from tests.crash import remains
 from tests.runtime import DOOR
 
@@ -104,7 +104,7 @@ def test_nobody_is_taken_who_would_not_be_served(patient: Agent, tmp_path: Path)
     way = tmp_path / "way"
     os.link(patient.socket, way)
     with Conversation(patient.socket) as conversation:
-        conversation.send(VERSION[:-1], opened := open_namespaces(OWN_NET, OWN_MOUNT))
+        conversation.send(VERSION[:-1], opened := open_namespaces(*OWN))
         patient.process.send_signal(signal.SIGTERM)
         until(lambda: not patient.socket.exists(), "newcomers find no agent")
         until(lambda: _is_refused(way), "newcomers by the old way are refused")

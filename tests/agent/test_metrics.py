@@ -23,8 +23,9 @@ from plugin.agent.meter import REFUSALS
 from tests.agent.held import HASTY
 from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import (
+    OWN,
     OWN_MOUNT,
-    OWN_NET,
+    OWN_ROOT,
     VERSION,
     Conversation,
     NoAnswer,
@@ -203,18 +204,23 @@ def test_leases_that_nobody_recorded_are_leaks(runtime: Runtime, lan: Lan, measu
     del agent
 
 
-def test_what_waits_and_what_runs(measured: Measured, lan: Lan) -> None:
-    container = lan.container()
-    adding = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "net1"}
-    adding["CNI_MACVLAN_SETTINGS"] = str(measured.runtime.settings)
-    config = measured.runtime.config(None)
+def hold(conversation: Conversation, measured: Measured) -> None:
+    """An ADD that is answered, and waits until it is told that its answer has arrived."""
+    runtime = measured.runtime
+    container = runtime.lan.container()
+    variables = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "net1"}
+    variables["CNI_MACVLAN_SETTINGS"] = str(runtime.settings)
+    opened = open_namespaces(runtime.lan.node.path, OWN_MOUNT, OWN_ROOT, container.path)
+    conversation.ask(request(variables, json.dumps(runtime.config(None))), opened)
+    for descriptor in opened:
+        os.close(descriptor)
+    assert conversation.answer(acknowledge=False)[0] == 0
+
+
+def test_what_waits_and_what_runs(measured: Measured) -> None:
     with measured.agent("--workers=1") as agent, ExitStack() as stack:
         first, *conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(4)]
-        opened = open_namespaces(lan.node.path, OWN_MOUNT, container.path)
-        first.ask(request(adding, json.dumps(config)), opened)
-        for descriptor in opened:
-            os.close(descriptor)
-        assert first.answer(acknowledge=False)[0] == 0, "and until it is told that this has arrived, it waits"
+        hold(first, measured)
         for conversation in conversations:
             conversation.ask(VERSION)
         numbers = measured.until(lambda now: now("calls_waiting") == 3, "three calls wait")
@@ -253,7 +259,7 @@ def test_refusals(measured: Measured, hasty: Agent) -> None:
 
     def slow() -> None:
         with Conversation(hasty.socket) as conversation:
-            conversation.send(VERSION[:-1], opened := open_namespaces(OWN_NET, OWN_MOUNT))
+            conversation.send(VERSION[:-1], opened := open_namespaces(*OWN))
             measured.until(lambda now: now("refused_total", "slow") == 1, "it is given up")
         for descriptor in opened:
             os.close(descriptor)
@@ -330,8 +336,7 @@ def test_the_new_one_answers_while_the_old_one_drains(runtime: Runtime, place: P
     old = measured.agent().wait_ready()
     started = measured.scrape().samples["process_start_time_seconds"]
     with Conversation(old.socket) as conversation:
-        conversation.ask(VERSION)
-        conversation.answer(acknowledge=False)
+        hold(conversation, measured)
         with measured.agent():
             until(lambda: len(old.threads()) == 1 + 2, "it serves the one call, and no other")
             for _ in range(50):

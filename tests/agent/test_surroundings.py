@@ -107,7 +107,7 @@ def test_caller_without_python(runtime: Runtime, lan: Lan, agent: Agent, tmp_pat
         assert host.stdin
         assert host.stdout
         assert host.stdout.readline() == b"ready\n"
-        runtime.way = Spoken(agent.socket, f"/proc/{host.pid}/ns/mnt")
+        runtime.way = Spoken(agent.socket, f"/proc/{host.pid}/ns/mnt", f"/proc/{host.pid}/root")
         for ipam in (
             None,
             {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/24"}], [{"subnet": "fd00:9::/64"}]]},
@@ -187,12 +187,14 @@ def test_descriptors_that_are_no_namespaces(agent: Agent, lan: Lan) -> None:
     """What a caller sends for its namespaces may be anything; it gets no answer, and others get theirs."""
     call = request({"CNI_COMMAND": "VERSION"}, "{}")
     strange = [
-        ("/dev/null", "/dev/null"),
-        ("/proc/self/ns/mnt", "/proc/self/ns/net"),
-        (str(lan.node.path), "/dev/null"),
-        ("/dev/null", OWN_MOUNT),
-        ("/proc/self/ns/pid", OWN_MOUNT),
-        ("/", "/"),
+        ("/dev/null", "/dev/null", "/"),
+        ("/proc/self/ns/mnt", "/proc/self/ns/net", "/"),
+        (str(lan.node.path), "/dev/null", "/"),
+        ("/dev/null", OWN_MOUNT, "/"),
+        ("/proc/self/ns/pid", OWN_MOUNT, "/"),
+        ("/", "/", "/"),
+        (str(lan.node.path), OWN_MOUNT, "/dev/null"),
+        (str(lan.node.path), OWN_MOUNT, OWN_MOUNT),
     ]
     for paths in strange * 3:
         opened = open_namespaces(*paths)

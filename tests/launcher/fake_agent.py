@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 MAGIC = 0x434D5631
+REQUEST, OLDER_REQUEST = 0x434D5632, 0x434D5631
 PROTOCOL = 1
-A_MINUTE = 60_000
+A_MINUTE = 60_002  # from an agent that knows protocol 2
+A_MINUTE_OF_OLD = 60_000
 WRITTEN = b"\x06"
 RESULT = b'{"cniVersion": "1.1.0", "ips": []}'
 
@@ -33,7 +35,7 @@ class Request:
     called_as: bytes
     stdin: bytes
     descriptors: list[Identity]
-    expected: list[Identity]  # the sender's own network and mount namespace, as /proc shows them
+    expected: list[Identity]  # the sender's own network and mount namespace and root, as /proc shows them
 
 
 def hello(limit: int = A_MINUTE, *, magic: int = MAGIC, protocol: int = PROTOCOL) -> bytes:
@@ -66,7 +68,14 @@ class Conversation:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.socket.sendall(data)
 
-    def read_request(self) -> Request:
+    def refuse_what_is_newer(self) -> bool:
+        """As an agent that knows protocol 1 alone does; whether it has hung up."""
+        refused = self.socket.recv(4, socket.MSG_PEEK) != struct.pack("!I", OLDER_REQUEST)
+        if refused:
+            self.socket.close()
+        return refused
+
+    def read_request(self, protocol: int = REQUEST) -> Request:
         """Read one request, whose every length has to be right."""
         first, control, _, _ = self.socket.recvmsg(8, socket.CMSG_SPACE(4 * 8))
         descriptors = array.array("i")
@@ -77,7 +86,7 @@ class Conversation:
         for number in descriptors:
             os.close(number)
         magic, size = struct.unpack("!II", first)
-        assert magic == MAGIC
+        assert magic == protocol
         rest = memoryview(self._exactly(size))
         (count,) = struct.unpack_from("!I", rest)
         at = 4
@@ -87,7 +96,7 @@ class Conversation:
             texts.append(bytes(rest[at + 4 : at + 4 + length]))
             at += 4 + length
         assert at == size
-        own = [identity(self.peer / "ns" / kind) for kind in ("net", "mnt")]
+        own = [identity(self.peer / what) for what in ("ns/net", "ns/mnt", "root")]
         return Request(texts[:-2], texts[-2], texts[-1], identities, own)
 
     def rest(self) -> bytes:

@@ -89,6 +89,7 @@ def test_descriptors_are_the_callers_namespaces_and_the_containers(launcher: Lau
             assert launcher.call(agent_path, variables={"CNI_NETNS": str(container.path)}, wrapper=apart).status == 0
         request = agent.requests[0]
         assert request.descriptors == [*request.expected, identity(container.path)]
+        assert request.descriptors[2] == identity("/")
         ours = [identity("/proc/self/ns/net"), identity("/proc/self/ns/mnt")]
         assert not set(ours) & set(request.descriptors)
     finally:
@@ -107,4 +108,4 @@ def test_a_fifo_for_a_namespace_does_not_hold_it(launcher: Launcher, agent_path:
     os.mkfifo(fifo)
     with FakeAgent(agent_path) as agent:
         assert launcher.call(agent_path, variables={"CNI_NETNS": str(fifo)}).status == 0
-    assert agent.requests[0].descriptors[2:] == [identity(fifo)]
+    assert agent.requests[0].descriptors[3:] == [identity(fifo)]

@@ -27,7 +27,8 @@ LARGEST_ANSWER = 64 << 20
 numbers = some.integers(0, 2**32 - 1)
 magics = some.one_of(some.just(MAGIC), numbers)
 hellos = some.one_of(
-    some.builds(hello, some.just(60_000)), some.builds(hello, numbers, magic=magics, protocol=some.integers(0, 2))
+    some.builds(hello, some.sampled_from([60_000, 60_002])),
+    some.builds(hello, numbers, magic=magics, protocol=some.integers(0, 2)),
 )
 answers = some.one_of(
     some.builds(answer, some.binary(max_size=5000), some.integers(0, 1)),
