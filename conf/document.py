@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Judged = TypeVar("Judged")
 REMEMBERED: Final = 1 << 14  # bytes of a document
+DEEPEST: Final = 128  # levels of a document
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,23 @@ def remembering(judge: Callable[[Document], Judged]) -> Callable[[Document], Jud
     return judge_or_remember
 
 
+def decode_json(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
+    """Decode UTF-8 with one JSON value in it, which can be encoded again; raises ValueError."""
+    text = data.decode()
+    try:
+        values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise _TooDeep from error
+    if text.count("[") + text.count("{") > DEEPEST:  # of fewer there can be no deep nest
+        _require_shallow(values)
+    return _without_unusable(values) if "\\u" in text else values
+
+
 def decode_object(stdin: bytes) -> dict[str, Any]:
     """Decode one JSON object; raises DecodingFailure (code 6)."""
     try:
-        text = stdin.decode()
-        values = json.loads(text, parse_constant=_refuse_constant)
-        if "\\u" in text:
-            values = _without_unusable(values)
-    except (ValueError, RecursionError) as error:
+        values = decode_json(stdin)
+    except ValueError as error:
         raise DecodingFailure(
             f"error unmarshall network config: {error}", "stdin has to be one JSON object in UTF-8"
         ) from error
@@ -107,6 +118,30 @@ def _without_unusable(value: Any) -> Any:  # noqa: ANN401 - whatever the JSON ho
     if isinstance(value, dict):
         return {_without_unusable(key): _without_unusable(each) for key, each in value.items()}
     return value
+
+
+class _TooDeep(ValueError):
+    def __init__(self) -> None:
+        super().__init__(f"it is nested deeper than {DEEPEST} levels")
+
+
+def _require_shallow(value: object) -> None:
+    """Raise ValueError for a deeper nest than anybody needs, of which later steps would fill Python's stack."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        inner = [each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list)]
+        if not inner:
+            return
+        level = [each for values in inner for each in values]
+    raise _TooDeep
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        msg = f"{text} is too large a number"
+        raise ValueError(msg)
+    return number
 
 
 def _refuse_constant(constant: str) -> NoReturn:

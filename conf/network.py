@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from conf.errors import InvalidNetworkConfig, together
 
+LONGEST_NAME = 127  # bytes of an alternative name: ALTIFNAMSIZ of linux/if.h, less the NUL
 MODES = ("bridge", "private", "vepa", "passthru", "source")
 
 
@@ -26,6 +27,11 @@ class LinkConfig:
     def __post_init__(self) -> None:
         """Raise InvalidNetworkConfig for values that no kernel accepts together."""
         found = []
+        if len(self.master.encode()) > LONGEST_NAME:
+            text = (
+                f'"master" has {len(self.master.encode())} bytes; the name of an interface has at most {LONGEST_NAME}'
+            )
+            found.append(InvalidNetworkConfig(text, f'"master" begins with {self.master[:LONGEST_NAME]}', "master"))
         if self.mode not in MODES:
             text = f'unknown macvlan mode: "{self.mode}"; "mode" is one of {", ".join(MODES)}'
             found.append(InvalidNetworkConfig(text, "bridge is the default", "mode"))

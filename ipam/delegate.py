@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Final
 
+from conf.document import decode_json
 from conf.errors import CniError, DelegateError, IpamPluginFailure, IpamPluginMissing, Unavailable
 from conf.keys import fold_keys
 from conf.request import with_valid_attachments
@@ -177,7 +177,7 @@ class Delegate:
     def _assignment(self, stdout: bytes) -> Assignment:
         origin = f'the answer of IPAM plugin "{self._path}"'
         try:
-            values = json.loads(stdout)
+            values = decode_json(stdout)
         except ValueError as error:
             raise IpamPluginFailure(f"{origin} is not JSON: {error}; mend that plugin", repr(stdout[:200])) from error
         if not isinstance(values, dict):
@@ -193,14 +193,15 @@ class Delegate:
 def _failure(path: str, verb: str, status: int, stdout: bytes) -> CniError:
     """The plugin's own error object where it gave one, in its own words."""
     try:
-        values, _ = fold_keys(json.loads(stdout), ["code", "msg", "details"])
+        values, _ = fold_keys(decode_json(stdout), ["code", "msg", "details"])
         code, msg, details = values.get("code", 0), values["msg"], values.get("details", "")
     except (ValueError, KeyError, AttributeError):
         return IpamPluginFailure(
             f'IPAM plugin "{path}" failed with status {status} and no error message; look into its log',
             repr(stdout[:200]),
         )
-    if not (isinstance(code, int) and code > 0):
+    # An unsigned number of 32 bits, as runtimes read it; in Python true is a number, too.
+    if isinstance(code, bool) or not isinstance(code, int) or not 0 < code < 1 << 32:
         return IpamPluginFailure(str(msg), str(details) or f'from IPAM plugin "{path}", verb {verb}')
     cures = [cure.format(path=path) for beginning, cure in CURES.items() if str(msg).startswith(beginning)]
     return DelegateError(code, "; ".join([str(msg), *cures]), str(details))
