@@ -105,7 +105,10 @@ def _wishes(range_sets: Sequence[RangeSet], requested: Sequence[IPAddress]) -> l
     if left:
         text = f"failed to allocate all requested IPs: {' '.join(map(canonical, left))}"
         ranges = " and ".join(each.key for each in range_sets)
-        raise AddressUnavailable(f"{text}; request at most one address from each range set", f"the sets are {ranges}")
+        outside = [each for each in left if not any(each in range_set for range_set in range_sets)]
+        reason = f"{' and '.join(map(canonical, outside))} in none of the ranges: request an address from {ranges}"
+        too_many = "request at most one address from each range set"
+        raise AddressUnavailable(f"{text}; {reason if outside else too_many}", f"the sets are {ranges}")
     return wishes
 
 

@@ -141,7 +141,7 @@ class Patient:
     def master(self, wanted: LinkConfig) -> Link:
         """The master that a configuration means. Raises CniError where ADD would."""
         with Netlink() as netlink:
-            return macvlan.find_master(netlink, wanted, "on this node")
+            return macvlan.find_master(netlink, wanted)
 
     @property
     def database_path(self) -> str:

@@ -30,10 +30,10 @@ OWN_INDEXES = 1 << 30
 """The upper half of all ifindexes, in which attachments have theirs; the kernel counts from 1."""
 
 
-def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
+def find_master(netlink: Netlink, wanted: LinkConfig) -> Link:
     """The parent that the configuration names, or that of the default route; fit for the wanted child.
 
-    ``where`` says in messages whose interfaces were searched. Raises MasterNotFound, MasterUnusable or
+    The socket is of the container's namespace where the link is made there. Raises MasterNotFound, MasterUnusable or
     InvalidNetworkConfig.
     """
     if wanted.master:
@@ -41,11 +41,11 @@ def find_master(netlink: Netlink, wanted: LinkConfig, where: str) -> Link:
         if master is None:
             raise MasterNotFound(
                 f'failed to lookup master "{wanted.master}": Link not found; {_candidates(netlink)}',
-                f'"master" has to name an Ethernet interface {where}',
+                f'"master" has to name an Ethernet interface {_where(wanted)}',
             )
     else:
-        master = _default_route_link(netlink, where)
-    _require_usable(master, wanted)
+        master = _default_route_link(netlink, wanted)
+    _require_usable(netlink, master, wanted)
     if not 0 <= wanted.mtu <= master.mtu or 0 < wanted.mtu < rtnl.ETH_MIN_MTU:
         raise InvalidNetworkConfig(
             f"invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; "
@@ -189,7 +189,11 @@ def _remove(container: Netlink, name: str, index: int) -> None:
         delete(container, link.index)
 
 
-def _default_route_link(netlink: Netlink, where: str) -> Link:
+def _where(wanted: LinkConfig) -> str:
+    return "in the container" if wanted.link_in_container else "on this node"
+
+
+def _default_route_link(netlink: Netlink, wanted: LinkConfig) -> Link:
     """The device of the default route with the lowest metric in the main table, IPv4's before IPv6's."""
     for family in (rtnl.AF_INET, rtnl.AF_INET6):
         defaults = [r for r in netlink.routes(family) if r.unicast and not r.route.dst.prefixlen]
@@ -199,7 +203,7 @@ def _default_route_link(netlink: Netlink, where: str) -> Link:
                 return link
     raise MasterNotFound(
         f'no default route interface found; set "master"; {_candidates(netlink)}',
-        f'without "master" the interface of the default route {where} is taken',
+        f'without "master" the interface of the default route {_where(wanted)} is taken',
     )
 
 
@@ -210,15 +214,15 @@ def _candidates(netlink: Netlink) -> str:
     return f"candidates are {shown}" if fit else "there is no Ethernet interface at all"
 
 
-def _require_usable(master: Link, wanted: LinkConfig) -> None:
+def _require_usable(netlink: Netlink, master: Link, wanted: LinkConfig) -> None:
     """Raise MasterUnusable where one look at the master tells that the kernel, or the air, will refuse."""
     reason = ""
     if not master.ethernet:
         reason = "is not an Ethernet interface; name one that is"
     elif master.port_of and master.port_kind != "vrf":
-        reason = (
-            f"is a port of a {master.port_kind or 'bridge'}; use the {master.port_kind or 'bridge'} itself as master"
-        )
+        owner, kind = netlink.link(index=master.port_of), master.port_kind or "bridge"
+        name = f' "{owner.name}"' if owner else ""
+        reason = f"is a port of the {kind}{name}; use the {kind} itself as master"
     elif os.path.exists(f"/sys/class/net/{master.name}/phy80211") and wanted.mode != "passthru":
         reason = 'is wireless, and access points drop frames of a second MAC address; use a wired master or an "ipvlan"'
     elif wanted.mac and wanted.mac == master.mac and wanted.mode != "passthru":

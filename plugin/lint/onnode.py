@@ -76,7 +76,7 @@ def unusable(verdict: Verdict) -> Iterator[Finding]:
         return
     try:
         with Netlink() as netlink:
-            macvlan.find_master(netlink, meaning.request.link, "on this node")
+            macvlan.find_master(netlink, meaning.request.link)
     except CniError as error:
         yield refused(verdict.plugin, error, error.key or "master")
 
@@ -88,7 +88,7 @@ def off_lan(verdict: Verdict) -> Iterator[Finding]:
         return
     try:
         with Netlink() as netlink:
-            master = macvlan.find_master(netlink, meaning.request.link, "on this node")
+            master = macvlan.find_master(netlink, meaning.request.link)
             found = [each.address for each in netlink.addresses(master.index)]
     except CniError:  # which the look at the master tells
         return
@@ -104,7 +104,7 @@ def wire(link: LinkConfig) -> str:
     """The name of the interface by which a link is on its LAN; what the configuration says where there is none."""
     try:
         with Netlink() as netlink:
-            return macvlan.find_master(netlink, link, "on this node").name
+            return macvlan.find_master(netlink, link).name
     except CniError:  # which the look at the master tells
         return link.master
 

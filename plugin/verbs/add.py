@@ -41,8 +41,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         ExitStack() as undo,
     ):
         outside = inside if request.link.link_in_container else host
-        where = "in the container" if request.link.link_in_container else "on this node"
-        master = macvlan.find_master(outside, request.link, where)
+        master = macvlan.find_master(outside, request.link)
         attachment = node.attachment(request, namespace.identity, macvlan.KIND, source.directory)
         _clear_the_way(inside, attachment, node)
 

@@ -92,7 +92,7 @@ def _check_link(request: Request, link: Link, stated: Interface, outside: Netlin
         )
     if link.mode != wanted.mode:
         raise _differs(f"container macvlan mode {link.mode} does not match expected value: {wanted.mode}", namespace)
-    master = macvlan.find_master(outside, replace(wanted, mtu=0, mac=""), "on this node")
+    master = macvlan.find_master(outside, replace(wanted, mtu=0, mac=""))
     if link.parent != macvlan.parent_of(master):
         raise _differs(f'the parent of {link.name} is not master "{master.name}"', namespace)
     # A later plugin of the chain states the MAC that it gave, and no MTU: without one of our own any is right.

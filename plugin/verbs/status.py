@@ -35,7 +35,7 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
         source = source_for(request, node.means)
         if not request.link.link_in_container:  # that master is different for each container
             with Netlink() as host:
-                macvlan.find_master(host, request.link, "on this node")
+                macvlan.find_master(host, request.link)
     except (IpamPluginMissing, MasterNotFound, MasterUnusable) as error:
         raise Unavailable(error.msg, error.details) from error
     require_addresses(source, request.network, node)

@@ -521,7 +521,7 @@ FAULTS = {
         conf(ipam=ranges()), "ranges-own-addresses", "10.9.0.254, an address of this node", '"exclude": ["10.9.0.254"]'
     ),
     "master missing": Fault(conf(master="eth9"), "master-usable", '"eth9": Link not found', "candidates are eth0"),
-    "master a bridge port": Fault(bridge_port, "master-usable", "is a port of a bridge", "use the bridge itself"),
+    "master a bridge port": Fault(bridge_port, "master-usable", 'is a port of the bridge "', "use the bridge itself"),
     "mtu above the master's": Fault(conf(mtu=9000), "master-usable", "invalid MTU 9000", 'set "mtu" to 0'),
     "a subnet that is not the LAN's": Fault(
         conf(ipam=ranges() | {"ranges": [[{"subnet": "10.7.0.0/24"}]]}), "master-subnets",
