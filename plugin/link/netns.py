@@ -57,8 +57,11 @@ class Namespace:
         try:
             self.locks = (_open_locks(path),)
         except OSError as error:
+            from ipam.store.privilege import cure_of_refusal  # noqa: PLC0415 - for a failure alone
+
+            cure = cure_of_refusal(error, 'let root write there, or name another "state_dir" in the settings')
             raise StoreFailure(
-                f'{path}: {error.strerror}; let root write there, or name another "state_dir" in the settings',
+                f"{path}: {error.strerror}; {cure}",
                 "calls for one container are kept apart by locks of this file",
             ) from error
         lock_byte(*self.locks, self._inode, LOCK_SECONDS, f"CNI_NETNS {self.path}")
