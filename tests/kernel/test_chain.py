@@ -9,6 +9,7 @@ import pytest
 from tests import kernel_state
 from tests import lan as test_lan
 from tests.lan import GATEWAY4, SUBNET4, SUBNET6, Lan
+from tests.reference import NEW, reference
 
 if TYPE_CHECKING:
     from tests.namespaces import Namespace
@@ -44,7 +45,7 @@ TUNINGS: dict[str, Json] = {
 }
 
 
-@pytest.mark.parametrize("version", ["0.4.0", "1.0.0"])
+@pytest.mark.parametrize("version", ["0.4.0", "1.0.0", "1.1.0"])
 @pytest.mark.parametrize("keys", TUNINGS.values(), ids=TUNINGS.keys())
 def test_tuning_after_us(lan: Lan, runtime: Runtime, keys: Json, version: str) -> None:
     config = runtime.config(runtime.pool(SUBNET4, SUBNET6, routes=[{"dst": "0.0.0.0/0"}]), cniVersion=version)
@@ -72,6 +73,21 @@ def tuning_shows(container: Namespace, keys: Json) -> bool:
         else {},
     }
     return all(shown[key] == value for key, value in keys.items())
+
+
+@pytest.mark.parametrize("asked", [{}, {"runtimeConfig": {"ips": ["10.9.0.41/24"]}}], ids=["configured", "requested"])
+def test_sbr_after_us_has_a_gateway_for_its_table(lan: Lan, runtime: Runtime, asked: Json) -> None:
+    (runtime.cni_path / "sbr").symlink_to(reference(NEW) / "sbr")
+    ipam = {"type": "static", "addresses": [{"address": "10.9.0.40/24", "gateway": GATEWAY4}]}
+    ipam["routes"] = [{"dst": "10.44.0.0/16"}, {"dst": "224.0.0.0/4", "scope": 253}]
+    config = runtime.config(ipam, **asked)
+    chain = [config, {key: config[key] for key in ("cniVersion", "name")} | {"type": "sbr"}]
+    container = lan.container()
+    last = chained(runtime, "ADD", chain, container, None)[-1].document
+    (default,) = (route for route in kernel_state.routes(container) if route["dst"] == "default")
+    assert (default["gateway"], default["table"]) == (GATEWAY4, "100")
+    for answer in chained(runtime, "CHECK", chain, container, last):
+        assert (answer.msg, answer.stdout) == ("", "")
 
 
 def test_del_of_the_chain_after_the_namespace_has_gone(lan: Lan, runtime: Runtime) -> None:
