@@ -6,11 +6,14 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
+from ipam.lease import AssignedAddress
 from ipam.ranges import canonical
+from ipam.static import assigned
 from plugin.doctor import trial
 from plugin.doctor.finding import WARNING, Finding, from_lint
+from plugin.link.addressing import completed
 from plugin.link.netlink import Netlink
-from plugin.lint.gateways import hops, outside
+from plugin.lint.gateways import outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +48,18 @@ def answers(patient: Patient) -> Iterator[Finding]:
         for hop in own.intersection(wanted):
             yield _own(wanted[hop], hop, master)
         yield from _told(patient, master, {hop: wanted[hop] for hop in wanted if hop not in own})
+
+
+def hops(network: Understood) -> list[IPAddress]:
+    """The next hops of the routes that a container gets, and gateways that are written though no route goes by them."""
+    config = network.ipam
+    if config is None:
+        return []
+    given = [AssignedAddress(each.ranges[0].subnet, each.ranges[0].gateway) for each in network.range_sets]
+    routes = completed(config.routes, (*given, *assigned(config)))
+    written = [each.gateway for range_set in config.ranges for each in range_set]
+    written += [each.gateway for each in config.addresses] + [route.gw for route in routes]
+    return list(dict.fromkeys(each for each in written if each is not None and each.value))
 
 
 def _told(patient: Patient, master: Link, wanted: dict[IPAddress, Understood]) -> Iterator[Finding]:

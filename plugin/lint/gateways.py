@@ -1,4 +1,4 @@
-"""The gateways of a configuration: which of them are used, and which lie outside of the networks of its addresses."""
+"""The gateways of a configuration that lie outside of the networks of its addresses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def outside(verdict: Verdict) -> Iterator[Finding]:
         for one, span in zip(written, range_set.ranges, strict=True):
             if span.gateway is not None and span.gateway not in span.subnet:
                 text = f"gateway {canonical(span.gateway)} is outside of {span.subnet}: it has to be on the same link"
-                cure = "right for the link-local address of a router; else name one inside of the subnet"
+                cure = "right for a router's link-local address, or where a route leads to it; else name one inside"
                 yield doubtful(verdict.plugin, f"{one.where}.gateway", f"{text}; {cure}")
     near = _near(meaning)
     for hop, key in _others(meaning):
@@ -34,25 +34,12 @@ def outside(verdict: Verdict) -> Iterator[Finding]:
             yield doubtful(verdict.plugin, key, f"{text}; name a gateway inside of the subnet")
 
 
-def hops(network: Understood) -> list[IPAddress]:
-    """The next hops of its routes, and gateways that are written though no route leads over them."""
-    if network.ipam is None:
-        return []
-    given = [each.gateway for range_set in network.range_sets for each in range_set.ranges]
-    given += [each.gateway for each in network.ipam.addresses]
-    written = [each.gateway for range_set in network.ipam.ranges for each in range_set]
-    written += [each.gateway for each in network.ipam.addresses] + [route.gw for route in network.ipam.routes]
-    families = {route.dst.version for route in network.ipam.routes if route.gw is None}
-    used = [*written, *(each for each in given if each is not None and each.version in families)]
-    return list(dict.fromkeys(each for each in used if each is not None))
-
-
 def _near(meaning: Understood) -> list[IPNetwork]:
     """The networks that a container has an address in, or a route to."""
     near = [each.subnet for range_set in meaning.range_sets for each in range_set.ranges]
     if meaning.ipam is not None:
         near += [each.address.cidr for each in meaning.ipam.addresses]
-        near += [route.dst for route in meaning.ipam.routes if route.dst.prefixlen]
+        near += [route.dst for route in meaning.ipam.routes if route.dst.prefixlen and not route.gw]
     return near
 
 
@@ -65,6 +52,6 @@ def _others(meaning: Understood) -> Iterator[tuple[IPAddress, str]]:
     found += [(route.gw, f"ipam.routes[{number}].gw") for number, route in enumerate(config.routes)]
     told: set[IPAddress] = set()
     for hop, key in found:
-        if hop is not None and hop not in told:
+        if hop is not None and hop.value and hop not in told:
             told.add(hop)
             yield hop, key

@@ -490,7 +490,7 @@ FAULTS = {
     ),
     "next hop outside of the subnet": Fault(
         conf(ipam={**ranges(rangeEnd="10.9.0.19"), "routes": [{"dst": "0.0.0.0/0", "gw": "10.8.0.1"}]}),
-        "conf-gateways", "has the gateway 10.8.0.1", "inside of the subnet", severity="warning",
+        "conf-gateways", "10.8.0.1 is in none of the network's subnets", "inside of the subnet", severity="warning",
     ),
     "two files of one name": Fault(
         lambda room: room.write("60-x.conf", **room.plugin(ipam={})), "conf-names", "is also in", "rename one",
