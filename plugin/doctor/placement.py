@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -47,8 +48,10 @@ def directory(patient: Patient) -> Iterator[Finding]:
 def nothing(patient: Patient) -> Iterator[Finding]:
     """Whether there is a network of ours, here or, as attachments show, in a cluster's definitions."""
     path = patient.places.conf_dir
-    ours = any(patient.is_ours(plugin) or plugin.ipam_type == PROGRAM for plugin in patient.plugins)
-    if os.path.isdir(path) and not ours and not patient.records:
+    networks = [network for network in patient.configured if isinstance(network, Network)]
+    # Also one that is wrong, and one that a Multus of this node delegates to.
+    named = any(OURS.search(json.dumps(network.values)) for network in networks)
+    if os.path.isdir(path) and not named and not patient.given_by_us and not patient.records:
         yield Finding(
             NOTICE,
             path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from plugin.link import macvlan, messages, sysctl
@@ -51,8 +51,10 @@ def silent(master: Link, addresses: Collection[IPAddress]) -> set[IPAddress]:
     with child(master) as (namespace, inside, link):
         with namespace.entered():
             changes = Netlink()
-            for key, value in QUIET.items() if any(each.version == 6 for each in addresses) else ():  # noqa: PLR2004
-                sysctl.write("ipv6", link.name, key, value)
+            # Without IPv6, or with a read-only /proc/sys, of which other checks tell, the kernel asks a little later.
+            with suppress(OSError):
+                for key, value in QUIET.items():
+                    sysctl.write("ipv6", link.name, key, value)
         with changes:
             changes.subscribe_neighbours()
             # Before lo is up there is no table of local addresses, and IPv4 takes every address for a broadcast one.

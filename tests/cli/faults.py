@@ -348,6 +348,11 @@ def routed(gateway: str, subnet: str = "10.9.0.0/24") -> Callable[[Sickroom], No
     return plant
 
 
+def read_only_sysctls(room: Sickroom) -> None:
+    routed("fd00:9::77", "fd00:9::/64")(room)
+    room.before = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys"
+
+
 def router_gone(room: Sickroom) -> None:
     room.lan.peer.batch("addr del 10.9.0.1/24 dev eth0")
     routed("")(room)
@@ -561,6 +566,9 @@ FAULTS = {
     "a gateway by default that nobody has": Fault(
         router_gone, "gateway-answers",
         "the gateway 10.9.0.1, and nobody", "name the LAN's router", severity="warning",
+    ),
+    "a gateway that nobody has, and read-only sysctls": Fault(
+        read_only_sysctls, "gateway-answers", "gateway fd00:9::77, and nobody", "the LAN's router", severity="warning"
     ),
     "the node as gateway": Fault(
         routed("10.9.0.254"), "gateway-answers", "an address of eth0 itself", "name another router", severity="warning"

@@ -58,6 +58,22 @@ def test_gateways_that_answer(room: Sickroom) -> None:
     assert room.examined("--only=gateway-answers") == []
 
 
+def test_a_master_that_its_own_container_has_taken(room: Sickroom) -> None:
+    """In passthru, as it was meant."""
+    faults.conf(mode="passthru")(room)
+    faults.passthru_use(room)
+    assert room.examined("--only=master-accepts", "--only=gateway-answers") == []
+
+
+def test_networks_that_are_ours_at_second_sight(room: Sickroom) -> None:
+    """By its addresses, and by what Multus passes on."""
+    room.write("50-lan.conflist", plugins=[{"type": "bridge", "ipam": faults.ranges()}])
+    assert room.examined("--only=conf-nothing") == []
+    (room.places["conf-dir"] / "50-lan.conflist").unlink()
+    room.write("00-multus.conf", type="multus", delegates=[{"type": "macvlan", "master": "eth0"}])
+    assert room.examined("--only=conf-nothing") == []
+
+
 def test_nothing_is_sent_to_the_lan_that_was_not_wanted(room: Sickroom) -> None:
     """What the node itself has found out is told all the same."""
     faults.routed("10.9.0.77")(room)
