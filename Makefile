@@ -228,6 +228,7 @@ install: setup ## Install into APP_DIR and CNI_BIN_DIR; LINKS="macvlan host-loca
 .PHONY: uninstall
 uninstall: ## Remove what install put there; leases and settings stay
 	@$(find_python)
+	$(if $(DESTDIR),,"$$python" -I deploy/attached "$(APP_DIR)" $(if $(filter-out 0,$(FORCE)),--force))
 	deploy/units uninstall "$(APP_DIR)" "$(DESTDIR)"
 	"$$python" -I $(INSTALLER) --uninstall
 

@@ -8,7 +8,18 @@ import pytest
 
 TREE = Path(__file__).resolve().parent.parent
 # mypy is told about the Python files that have no suffix.
-PYTHON = ("conf", "ipam", "plugin", "tests", "bench", "cni-macvlan-py", "deploy/install", ".ci/again", ".ci/verdict")
+PYTHON = (
+    "conf",
+    "ipam",
+    "plugin",
+    "tests",
+    "bench",
+    "cni-macvlan-py",
+    "deploy/install",
+    "deploy/attached",
+    ".ci/again",
+    ".ci/verdict",
+)
 SOURCES = [name for name in PYTHON if (TREE / name).exists()]
 
 COMMANDS = {

@@ -8,20 +8,13 @@ import click
 
 from conf.settings import parse_settings
 from plugin.cli.cni_directory import CniDirectory, Refused, write_whole
+from plugin.cli.host import bin_dir_option, etc_dir_option, require_host
 from plugin.cli.output import document, json_option, line
 from plugin.survey.release import HOME, ROLES
 
 LAUNCHER = os.path.join(HOME, "entry")
-BIN_DIR, ETC_DIR = "/host/opt/cni/bin", "/host/etc/cni-macvlan-py"
 SETTINGS = "settings.toml"
 OURS = b"# Written by `cni-macvlan-py install`, and to be overwritten by it; without this line the file is yours.\n"
-
-bin_dir_option = click.option(
-    "--cni-bin-dir", metavar="DIR", default=BIN_DIR, show_default=True, help="The node's directory of CNI plugins."
-)
-etc_dir_option = click.option(
-    "--etc-dir", metavar="DIR", default=ETC_DIR, show_default=True, help="The node's directory of the settings."
-)
 
 
 @click.command()
@@ -43,6 +36,7 @@ def command(  # noqa: PLR0913 - one for each option
     roles = links.split()
     if unknown := [role for role in roles if role not in ROLES]:
         raise click.BadParameter(f"no such role: {' '.join(unknown)}", param_hint="--links")
+    require_host("cni_bin_dir", *(["etc_dir"] if source else []))
     settings = _read_settings(source) if source else None
     directory = CniDirectory(cni_bin_dir)
     directory.put(_launcher(), roles, force=force)

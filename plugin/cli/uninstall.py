@@ -7,7 +7,8 @@ import os
 import click
 
 from plugin.cli.cni_directory import CniDirectory
-from plugin.cli.install import SETTINGS, bin_dir_option, etc_dir_option, is_ours, tell
+from plugin.cli.host import bin_dir_option, etc_dir_option, require_host
+from plugin.cli.install import SETTINGS, is_ours, tell
 from plugin.cli.output import json_option
 
 
@@ -21,6 +22,7 @@ def command(*, cni_bin_dir: str, etc_dir: str, as_json: bool) -> int:
     Files that it had set aside come back. Leases stay, and so do settings that an operator wrote. A container that
     still has an interface can no longer be detached: remove those first.
     """
+    require_host("cni_bin_dir", "etc_dir")
     directory = CniDirectory(cni_bin_dir)
     directory.clear()
     path = os.path.join(etc_dir, SETTINGS)

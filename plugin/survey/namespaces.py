@@ -38,10 +38,9 @@ def everywhere() -> list[Inhabited]:
     device = own_identity().partition(":")[0]
     files: defaultdict[str, list[str]] = defaultdict(list)
     processes: defaultdict[str, list[int]] = defaultdict(list)
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
-        for line in lines:
-            if found := MOUNTED.match(line):
-                files[found[1]].append(_unescaped(found[2]))
+    for line in _mounts():
+        if found := MOUNTED.match(line):
+            files[found[1]].append(_unescaped(found[2]))
     for name in os.listdir("/proc"):
         if name.isdigit() and (inode := _home_of(name)):
             processes[inode].append(int(name))
@@ -50,6 +49,17 @@ def everywhere() -> list[Inhabited]:
         for inode in files.keys() | processes.keys()
     ]
     return sorted(everything, key=lambda each: each.path)
+
+
+def mount_points() -> list[str]:
+    """Every path that something is mounted on in our mount namespace, files included."""
+    return [_unescaped(line.split()[4]) for line in _mounts()]
+
+
+def _mounts() -> list[str]:
+    """The lines of mountinfo (proc_pid_mountinfo(5))."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        return list(lines)
 
 
 def _home_of(process: str) -> str:

@@ -17,7 +17,9 @@ from click.testing import CliRunner
 from conf.errors import InvalidSettings
 from plugin.cli import install, uninstall
 from plugin.cli.cni_directory import CniDirectory, Refused
+from plugin.cli.host import is_mounted
 from tests.agent.process import until
+from tests.cli.command import call
 
 NAME = "cni-macvlan-py"
 ALL = ["macvlan", "host-local", "static"]
@@ -170,6 +172,35 @@ def test_unknown_role_is_refused(node: Node) -> None:
     done = CliRunner().invoke(install.command, ["--cni-bin-dir", str(node.bin), "--links", "macvlan hostlocal"])
     assert (done.exit_code, "no such role: hostlocal" in done.output) == (2, True)
     assert not node.bin.exists()
+
+
+@pytest.mark.parametrize("words", [["install"], ["install", "--links", "macvlan"], ["uninstall"]])
+def test_a_plain_node_is_no_mounted_host(words: list[str]) -> None:
+    """Its own root file system gets no directory for hosts; make does what was meant."""
+    done = call(*words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/host/opt/cni/bin is no part of a mounted host: this is for a container" in done.stderr
+    assert f"use make {words[0]}, or name the directory with --cni-bin-dir" in done.stderr
+    assert not Path("/host").exists()
+
+
+def test_so_are_its_settings(node: Node) -> None:
+    done = call("install", "--cni-bin-dir", node.bin, "--settings", node.wanted)
+    assert (done.returncode, "name the directory with --etc-dir" in done.stderr) == (1, True)
+    assert not node.bin.exists()
+
+
+@pytest.mark.parametrize(
+    ("points", "is_one"),
+    [
+        (["/", "/host/opt/cni/bin"], True),
+        (["/", "/host"], True),
+        (["/", "/host/etc/cni-macvlan-py"], False),
+        (["/", "/opt", "/hosts", "/host/opt/cni/bin/macvlan"], False),
+    ],
+)
+def test_what_a_mounted_host_is(points: list[str], *, is_one: bool) -> None:
+    assert is_mounted("/host/opt/cni/bin", points) == is_one
 
 
 def test_installers_take_turns(node: Node) -> None:
