@@ -40,6 +40,13 @@ def read_ipam(request: Request) -> IpamConfig:
 def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
     model, found = _judge_pool(request.document)
     unknown += found
+    for key, path in (("dataDir", model.data_dir), ("resolvConf", model.resolv_conf)):
+        if path and not path.startswith("/"):
+            raise InvalidNetworkConfig(
+                f'"ipam.{key}" is "{path}", which is not an absolute path; begin it with /',
+                "it would be another file for each place that a call is served from",
+                f"ipam.{key}",
+            )
     sets = _placed("runtimeConfig.ipRanges", request.runtime_ranges)
     if model.subnet is not None:
         single = {"subnet", "range_start", "range_end", "gateway", "exclude"}

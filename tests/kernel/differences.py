@@ -184,6 +184,11 @@ DIFFERENCES = [
         shown={"result.interfaces": of("prevResult at ADD"), "result.ips": of("prevResult at ADD")},
     ),
     both(
+        "A relative `ipam.dataDir` or `ipam.resolvConf`", "is sought where the runtime stands", "code 7",
+        "it would be two directories, for an agent and for a call without one, and so one address twice",
+        test="test_a_relative_directory_is_no_place_for_leases",
+    ),
+    both(
         "DNS of the IPAM plugin (`ipam.dns`, `resolvConf`)", "never reaches the runtime", "is part of the result",
         "the keys are there to be answered; DNS of the network configuration goes first",
         shown={f"result.dns.{key}": of("dns of static", "resolvConf")
