@@ -131,6 +131,18 @@ def trap(tmp_path: Path) -> Path:
     return directory
 
 
+@pytest.mark.parametrize("which", ["app", "bin"])
+def test_another_users_directory_is_no_place_for_plugins(node: Node, which: str) -> None:
+    """Whoever owns it could put another executable there, which runtimes then start as root."""
+    directory: Path = getattr(node, which)
+    directory.mkdir(parents=True)
+    os.chown(directory, 65534, 65534)
+    refused = node.run()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"{directory} belongs to user 65534" in refused.stderr
+    assert list(directory.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", [DOOR, "macvlan"])
 def test_works_from_the_cni_directory_in_a_hostile_place(shipped: Node, name: str, trap: Path) -> None:
     hostile = {

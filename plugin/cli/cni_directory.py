@@ -34,10 +34,16 @@ class CniDirectory:
     def put(self, launcher: bytes, roles: Iterable[str], *, force: bool) -> None:
         """Install the launcher under its name and these roles, and under no other role.
 
-        A file of somebody else is Refused, or with ``force`` set aside until ``clear``.
+        A file of somebody else is Refused, or with ``force`` set aside until ``clear``. A directory of somebody else is
+        Refused.
         """
         wanted = {PROGRAM, *roles}
         os.makedirs(self.path, exist_ok=True)
+        if (owner := os.stat(self.path).st_uid) not in {0, os.geteuid()}:
+            raise Refused(
+                f"{self.path} belongs to user {owner}, who could replace what runtimes execute as root; "
+                f"chown root {self.path}, or name another directory"
+            )
         with self._alone():
             foreign = [self._at(name) for name in sorted(wanted) if self._is_taken(name)]
             if foreign and not force:

@@ -203,6 +203,15 @@ def test_what_a_mounted_host_is(points: list[str], *, is_one: bool) -> None:
     assert is_mounted("/host/opt/cni/bin", points) == is_one
 
 
+def test_another_users_directory_is_no_place_for_plugins(node: Node) -> None:
+    """Whoever owns it could put another executable there, which runtimes then start as root."""
+    node.bin.mkdir(parents=True)
+    os.chown(node.bin, 65534, 65534)
+    with pytest.raises(Refused, match=f"{node.bin} belongs to user 65534"):
+        node.install()
+    assert node.names() == []
+
+
 def test_installers_take_turns(node: Node) -> None:
     """Each finds what the other left, and neither half of it."""
 
