@@ -85,11 +85,21 @@ def test_who_lives_is_told_and_a_terminal_is_asked(runtime: Runtime, lan: Lan, u
     assert f"network {lan.network}, container {first.name}, \\x1b[31m: 10.9.0.2/24" in said
     assert f"network l2, container {second.name}, net1: " in said
     assert "DEL fails" in said
+    assert "comes back" not in said
     status, asked = uninstaller.person("n\n")
     assert (status, "nothing was removed" in asked) == (1, True)
     assert uninstaller.person("y\n")[0] == 0
     status, told = uninstaller.person("", "--force")
     assert (status, "[y/N]" in told, "DEL fails" in told) == (0, False, True)
+
+
+def test_what_comes_back_is_told(runtime: Runtime, lan: Lan, uninstaller: Uninstaller, tmp_path: Path) -> None:
+    kept = tmp_path / "app" / "replaced" / "usr" / "lib" / "cni"
+    kept.mkdir(parents=True)
+    for name in ("static", "macvlan"):
+        (kept / name).touch()
+    runtime.add(runtime.config(), lan.container()).expect()
+    assert "Networks of type macvlan, static are served by what was set aside" in uninstaller.script()[1]
 
 
 def test_a_broken_installation_can_be_removed(uninstaller: Uninstaller, tmp_path: Path) -> None:
