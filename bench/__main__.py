@@ -23,7 +23,7 @@ from bench import burst, lease_numbers, memory, pool_size, start, verbs
 from bench.agent import Agent
 from bench.chart import chart
 from bench.contenders import TREE, Contender, contenders, install
-from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, REFERENCE, Figures
+from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, REFERENCES, Figures
 from bench.filling import fill
 from bench.machine import facts
 from bench.network import network
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bench.figures import Figure
 
 CONTAINERS: Final = 100
-MAIN: Final = (REFERENCE, LAUNCHER, DOOR, ALONE)
+MAIN: Final = (*REFERENCES, LAUNCHER, DOOR, ALONE)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Bench:
         seats = {name: every[name].at(scratch / name.replace(" ", "-")) for name in MAIN}
         if "start" in tables:
             _tell("starts")
-            compared = [seats[REFERENCE], seats[ALONE]]
+            compared = [seats[name] for name in (*REFERENCES, ALONE)]
             yield from start.measure(compared, self.containers, scratch / "app", effort.starts)
         stocks = {}
         if {"pool", "leases"} & set(tables):
@@ -126,7 +126,7 @@ class Bench:
                 yield from burst.measure(list(seats.values()), self.containers, effort.bursts)
             if "leases" in tables:
                 _tell("many leases")
-                crowded = [every[name] for name in (REFERENCE, LAUNCHER, DOOR, LAUNCHER_FILES)]
+                crowded = [every[name] for name in (*REFERENCES, LAUNCHER, DOOR, LAUNCHER_FILES)]
                 yield from lease_numbers.measure(crowded, self.containers, stocks, effort.leases)
 
     def _memory(self, attachments: int) -> Iterator[Figure]:
@@ -137,7 +137,7 @@ class Bench:
 
 
 def _document(where: dict[str, str], figures: Figures) -> str:
-    """The figures for programs: samples as they were measured, and the ratios of medians to the reference."""
+    """The figures for programs: samples as they were measured, and the ratios of medians to each reference."""
     measured = [
         {
             "table": each.table,
@@ -146,7 +146,7 @@ def _document(where: dict[str, str], figures: Figures) -> str:
             "unit": each.unit,
             "median": each.median,
             "spread": each.spread,
-            "ratio": figures.ratio(each),
+            "ratios": {name: figures.ratio(each, contender=name) for name in REFERENCES},
             "samples": each.samples,
         }
         for series in figures.tables().values()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, REFERENCE
+from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, OLD_REFERENCE, REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 860  # all lengths in pixels
 LEFT, RIGHT = 190, 50
-ROW, SPACE, HEAD = 26, 64, 66
+ROW, SPACE, HEAD = 26, 64, 88
 CURVE_HEIGHT: Final = 240
 TICK: Final = 5
 # Okabe and Ito's colours: told apart by most colour-blind eyes, on white as on grey.
 COLOURS: Final = {
     REFERENCE: "#555555",
+    OLD_REFERENCE: "#aaaaaa",
     LAUNCHER: "#0072b2",
     DOOR: "#e69f00",
     ALONE: "#cc79a7",
@@ -129,11 +130,14 @@ def _curves(title: str, series: Sequence[Figure], top: float) -> list[str]:
 
 def _legend() -> list[str]:
     parts = []
-    x: float = 20
+    x, y = 20.0, 20
     for contender, colour in COLOURS.items():
-        parts.append(f'<circle cx="{x}" cy="20" r="5" fill="{colour}"/>')
-        parts.append(_text(x + 11, 24, contender))
-        x += 44 + 6.6 * len(contender)
+        wide = 44 + 6.6 * len(contender)
+        if x + wide > WIDTH:
+            x, y = 20.0, y + 22
+        parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{colour}"/>')
+        parts.append(_text(x + 11, y + 4, contender))
+        x += wide
     return parts
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, REFERENCE
+from bench.figures import ALONE, DOOR, LAUNCHER, LAUNCHER_FILES, REFERENCES
 from bench.network import MASTER
 from bench.process import Call
+from tests.reference import reference
 
 if TYPE_CHECKING:
     from bench.agent import Agent
 
 TREE: Final = Path(__file__).resolve().parent.parent
-REFERENCE_DIRECTORY: Final = Path("/usr/lib/cni")
 NETWORK: Final = "bench"
 SUBNET: Final = "10.0.0.0/15"
 NAMES: Final = ("macvlan", "host-local", "static", "cni-macvlan-py")
@@ -141,7 +141,7 @@ def install(scratch: Path) -> tuple[Path, Path]:
 def contenders(doors: Path, launchers: Path, agent: Agent) -> dict[str, Contender]:
     """All of them, by name; the one of the host-local role gives addresses from host-local's files."""
     every = (
-        Contender(REFERENCE, REFERENCE_DIRECTORY, "host-local"),
+        *(Contender(name, reference(release), "host-local") for name, release in REFERENCES.items()),
         Contender(LAUNCHER, launchers, POOL, agent),
         Contender(DOOR, doors, POOL, agent),
         Contender(ALONE, doors, POOL),

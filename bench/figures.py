@@ -6,7 +6,11 @@ import statistics
 from dataclasses import dataclass
 from typing import Final
 
-REFERENCE: Final = "reference"
+from tests.reference import NEW, OLD
+
+REFERENCE: Final = f"reference {NEW}"
+OLD_REFERENCE: Final = f"reference {OLD}"
+REFERENCES: Final = {REFERENCE: NEW, OLD_REFERENCE: OLD}
 LAUNCHER: Final = "agent, launcher"
 DOOR: Final = "agent, Python door"
 ALONE: Final = "Python door alone"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from bench.contenders import Attachment, Json, container_id
-from bench.figures import REFERENCE, Figure
+from bench.figures import REFERENCES, Figure
 from bench.process import run
 from bench.verbs import CASES, WARM_UP
 
@@ -31,7 +31,7 @@ def measure(
     """Measure ADD at each number of leases, so many rounds each; table "leases" (ms of the clock)."""
     for held, times in rounds.items():
         stock = stocks[held]
-        seats = [each.at(stock.theirs if each.name == REFERENCE else stock.ours) for each in contenders]
+        seats = [each.at(stock.theirs if each.name in REFERENCES else stock.ours) for each in contenders]
         series: dict[str, list[float]] = defaultdict(list)
         for number in range(-1, times):
             for seat, container in zip(seats, containers, strict=False):

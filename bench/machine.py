@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.contenders import TREE
+from bench.figures import REFERENCES
+from tests.reference import package
 
 INTERPRETER_LINE: Final = "#!"
-PACKAGE: Final = "containernetworking-plugins"
 
 
 def facts(door: Path) -> dict[str, str]:
@@ -31,7 +32,7 @@ def facts(door: Path) -> dict[str, str]:
         "load when it began": " ".join(f"{each:.1f}" for each in os.getloadavg()),
         "kernel": f"{platform.system()} {platform.release()}",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", ""),
-        "reference": f"{PACKAGE} {_output('dpkg-query', '--show', '--showformat=${Version}', PACKAGE)}",
+        **{name: package(release) for name, release in REFERENCES.items()},
         "plugin": f"{project['name']} {project['version']}",
         "launcher": f"built with {'musl' if shutil.which('musl-gcc') else 'glibc'}",
         "Python": _output(interpreter, "-c", "import platform; print(platform.python_version())"),

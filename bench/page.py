@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bench.figures import OLD_REFERENCE, REFERENCE
 from bench.targets import TARGETS, target_of
+from tests.reference import NEW, OLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,13 +45,14 @@ TABLES: Final = {
     ),
 }
 
-HEAD: Final = """# Benchmarks
+HEAD: Final = f"""# Benchmarks
 
-This page is written by `make bench`, which compares the plugin with Debian's build of the reference plugins.
+This page is written by `make bench`, which compares the plugin with Debian's builds of the reference plugins: of
+release {NEW}, which runtimes ship today, and of {OLD}, which Debian 12 has.
 
-Both get the same configurations, in the same run, on real interfaces in throw-away namespaces; contenders take turns.
+All get the same configurations, in the same run, on real interfaces in throw-away namespaces; contenders take turns.
 Times are of this machine with all that was going on there, so **trust the ratios alone**.
-Ratios are those of medians, to the reference in the same line.
+Ratios are those of medians, to each reference in the same line; targets hold towards both.
 The spread is that of nine samples in ten.
 
 - **agent, launcher**: an agent runs; the runtime calls the native launcher.
@@ -66,7 +69,7 @@ def page(facts: Mapping[str, str], figures: Figures) -> str:
     for table, (title, text) in TABLES.items():
         series = figures.tables().get(table, [])
         rows = "".join(f"| {' | '.join(row)} |\n" for row in _rows(series, figures))
-        head = "| | | median | spread | ratio | target |\n|---|---|--:|--:|--:|---|\n"
+        head = f"| | | median | spread | to {NEW} | to {OLD} | target |\n|---|---|--:|--:|--:|--:|---|\n"
         parts.append(f"## {title}\n\n{text}\n\n{head}{rows}")
     return "\n".join(parts)
 
@@ -75,8 +78,8 @@ def lines(figures: Figures) -> Iterator[str]:
     """The same for a terminal."""
     for table, series in figures.tables().items():
         yield f"\n{TABLES[table][0]}"
-        for line, contender, median, spread, ratio, target in _rows(series, figures):
-            yield f"{line:42} {contender:38} {median:>13} {spread:>19} {ratio:>7}  {target}".rstrip()
+        for line, contender, median, spread, new, old, target in _rows(series, figures):
+            yield f"{line:42} {contender:38} {median:>13} {spread:>19} {new:>7} {old:>7}  {target}".rstrip()
 
 
 def missed(figures: Figures) -> list[str]:
@@ -94,14 +97,14 @@ def _rows(series: list[Figure], figures: Figures) -> Iterator[tuple[str, ...]]:
     for figure in sorted(series, key=lambda each: [other.line for other in series].index(each.line)):
         low, high = figure.spread
         spread = f"{_number(low)} to {_number(high)}" if len(figure.samples) > 1 else ""
-        ratio = figures.ratio(figure)
+        ratios = [figures.ratio(figure, contender=name) for name in (REFERENCE, OLD_REFERENCE)]
         target = target_of(figure)
         yield (
             figure.line if figure.line != before else "",
             figure.contender,
             f"{_number(figure.median)} {figure.unit}",
             spread,
-            f"{_number(ratio)}" if ratio is not None else "",
+            *("" if ratio is None else _number(ratio) for ratio in ratios),
             _judged(target, figures) if target else "",
         )
         before = figure.line

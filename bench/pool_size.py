@@ -7,14 +7,15 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from bench.contenders import IFNAME, NETWORK, REFERENCE_DIRECTORY, SUBNET, container_id
-from bench.figures import REFERENCE, Figure
+from bench.contenders import IFNAME, NETWORK, SUBNET, container_id
+from bench.figures import REFERENCES, Figure
 from bench.filling import RANGES, attachment, boot_id
 from bench.lease_numbers import line_of
 from bench.process import Call, run
 from ipam import pool
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
+from tests.reference import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,8 +40,9 @@ def measure(stocks: dict[int, Stock], rounds: int) -> Iterator[Figure]:
         (DATABASE, [_kept(store) for store in stores], rounds),
         (PER_VERB, [_process_per_verb(stock.database) for stock in stocks.values()], rounds // 4),
         (FILES, [_in_directory(FilesStore(str(stock.ours / "networks"))) for stock in stocks.values()], few),
-        (REFERENCE, [_executable(stock.theirs) for stock in stocks.values()], few),
     ]
+    for name, release in REFERENCES.items():
+        plan.append((name, [_executable(release, stock.theirs) for stock in stocks.values()], few))
     for contender, pairs, times in plan:
         series: list[list[float]] = [[] for _ in sizes]
         for number in range(-2, times):
@@ -94,13 +96,13 @@ def _in_directory(store: FilesStore) -> Pair:
     return _timed(lambda name: _acquire(store, name), release)
 
 
-def _executable(place: Path) -> Pair:
-    """The reference's host-local, executed as its macvlan does."""
+def _executable(release: str, place: Path) -> Pair:
+    """The host-local of a release of the reference, executed as its macvlan does."""
     ipam = {"type": "host-local", "dataDir": str(place / "networks"), "ranges": [[{"subnet": SUBNET}]]}
     stdin = place / "config"
     stdin.write_text(json.dumps({"cniVersion": "1.0.0", "name": NETWORK, "type": "macvlan", "ipam": ipam}))
-    fixed = {"CNI_NETNS": "/run/netns/none", "CNI_IFNAME": IFNAME, "CNI_PATH": str(REFERENCE_DIRECTORY)}
-    executable = str(REFERENCE_DIRECTORY / "host-local")
+    fixed = {"CNI_NETNS": "/run/netns/none", "CNI_IFNAME": IFNAME, "CNI_PATH": str(reference(release))}
+    executable = str(reference(release) / "host-local")
 
     def pair(name: str) -> float:
         calls = [

@@ -6,8 +6,8 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from bench.contenders import REFERENCE_DIRECTORY, Attachment, Seat, container_id
-from bench.figures import REFERENCE, Figure
+from bench.contenders import Attachment, Seat, container_id
+from bench.figures import REFERENCES, Figure
 from bench.process import run
 from bench.verbs import CASES, WARM_UP
 
@@ -26,8 +26,8 @@ def measure(seats: Sequence[Seat], containers: Sequence[Path], release: Path, ro
         for number in range(-WARM_UP, rounds // COLD_ROUNDS_FOR_ONE if cold else rounds):
             for seat, container in zip(seats, containers, strict=False):
                 name = seat.contender.name
-                files = [REFERENCE_DIRECTORY / "macvlan", REFERENCE_DIRECTORY / "host-local"]
-                files = files if name == REFERENCE else [path for path in release.rglob("*") if path.is_file()]
+                files = [seat.contender.directory / "macvlan", seat.contender.directory / "host-local"]
+                files = files if name in REFERENCES else [path for path in release.rglob("*") if path.is_file()]
                 attachment = Attachment(seat, container, container_id(number + WARM_UP), CASES["one address"])
                 stdin = seat.place / "version"
                 stdin.write_text('{"cniVersion": "1.0.0"}')
