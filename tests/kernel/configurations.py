@@ -122,6 +122,8 @@ ADDRESSES = {
     "static by CNI_ARGS": Case(static(), args="IgnoreUnknown=1;IP=10.9.0.41/24;GATEWAY=10.9.0.1"),
     "IP of CNI_ARGS": Case(FOUR, args="IgnoreUnknown=1;IP=10.9.0.41"),
     "IP of CNI_ARGS alone": Case(FOUR, args="IP=10.9.0.41"),
+    "IPs of CNI_ARGS": Case(BOTH, args="IgnoreUnknown=1;IP=10.9.0.41,fd00:9::41"),
+    "IPv4-mapped address": Case(static(("::ffff:10.9.0.40/120", None))),
     "ips of runtimeConfig": Case(BOTH, {"runtimeConfig": {"ips": ["10.9.0.41", "fd00:9::41/64"]}}),
     "ips of args": Case(BOTH, {"args": {"cni": {"ips": ["fd00:9::41"]}}}),
     "ipRanges of runtimeConfig": Case(FOUR, {"runtimeConfig": {"ipRanges": [[{"subnet": SUBNET6}]]}}),
@@ -137,6 +139,16 @@ ROUTES = {
     "route with mtu": Case(routed({"dst": "10.44.0.0/16", "mtu": 1400})),
     "routes without addresses of their family": Case(pool(SUBNET4, routes=[{"dst": "::/0", "gw": GATEWAY6}])),
     "static with default route": Case(static(("10.9.0.40/24", GATEWAY4), routes=[{"dst": "0.0.0.0/0"}])),
+    "route of scope link": Case(routed({"dst": "224.0.0.0/4", "scope": 253})),
+    "route with gateway 0.0.0.0": Case(routed({"dst": "224.0.0.0/4", "gw": "0.0.0.0"})),  # noqa: S104 - no gateway
+    "default route by a host route": Case(
+        static(
+            ("198.51.100.10/32", None), routes=[{"dst": "203.0.113.1/32"}, {"dst": "0.0.0.0/0", "gw": "203.0.113.1"}]
+        )
+    ),
+    "default route by a link-local gateway": Case(
+        {"type": "host-local", "ranges": [[{"subnet": SUBNET6, "gateway": "fe80::1"}]], "routes": [{"dst": "::/0"}]}
+    ),
     "gateway out of reach": Case(routed({"dst": "10.44.0.0/16", "gw": "172.31.0.1"})),
     "route without destination": Case(routed({"gw": "10.9.0.1"})),
     "route twice": Case(routed({"dst": "10.44.0.0/16"}, {"dst": "10.44.0.0/16"})),

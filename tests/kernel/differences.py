@@ -8,73 +8,21 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.kernel.configurations import CASES, LATEST
-from tests.kernel.difference import AS_OURS, Cases, Difference, both, of, since
+from tests.kernel.difference import AS_OURS, Difference, both, of, since
+from tests.kernel.groups import (
+    BROKEN_AT_DEL,
+    IN_OTHER_WORDS,
+    LATE_FAILURES,
+    NEVER_READ_AT_DEL,
+    NOT_READ_AT_DEL,
+    OF_LATEST,
+    ROUTE_KEYS,
+)
 from tests.reference import NEW, OLD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-OF_LATEST: Cases = frozenset(name for name, case in CASES.items() if LATEST.items() <= case.keys.items())
-"""Configurations of a version that the old release does not know: it refuses every verb."""
-RANGE_ERRORS: Cases = frozenset({
-    "host bits",
-    "no ranges",
-    "subnet without prefix",
-    "sets overlap",
-    "start outside",
-    "end outside",
-    "end before start",
-    "families mixed",
-    "set is empty",
-})  # fmt: skip
-LATE_FAILURES: Cases = RANGE_ERRORS | {
-    "IPAM plugin missing",
-    "static without addresses",
-    "static with a bare address",
-    "pool exhausted",
-    "address taken",
-    "address outside the ranges",
-    "address of the gateway",
-    "gateway out of reach",
-    "resolvConf missing",
-    "route twice",
-    "route without destination",
-    "routes without addresses of their family",
-    "STATUS of a full range",
-    "STATUS without the IPAM plugin",
-}
-NOT_READ_AT_DEL: Cases = frozenset({
-    "IP of CNI_ARGS alone",
-    "multipath default route",
-    "unknown master",
-    "no default route",
-    "mtu above the master's",
-    "negative mtu",
-    "CHECK with a master of a smaller mtu",
-    "DEL with another master",
-})  # fmt: skip
-NEVER_READ_AT_DEL = of(
-    "mtu is a string", "bad pair in CNI_ARGS", "unknown key in CNI_ARGS", "CNI_ARGS with a semicolon at the end"
-)
-BROKEN_AT_DEL = RANGE_ERRORS | of(
-    "IPAM plugin missing", "DEL without the IPAM plugin", "DEL with a broken range", "STATUS without the IPAM plugin"
-)
-IN_OTHER_WORDS: Cases = frozenset({
-    "linkInContainer",
-    "unknown master",
-    "master is lo",
-    "mtu below the kernel's least",
-    "mtu is a string",
-    "multicast mac",
-    "interface exists",
-    "second passthru",
-    "gateway out of reach",
-    "route twice",
-    "route without destination",
-    "routes without addresses of their family",
-    "STATUS without its master",
-})  # fmt: skip
 VERSIONS = "Supported versions"
 
 
@@ -199,19 +147,30 @@ DIFFERENCES = [
     since(
         "Route keys `mtu`, `advmss`, `priority`, `table`, `scope`", "are ignored",
         "are in the result and in the kernel, and CHECK looks for them", "they are part of the specification",
-        shown={"result.routes": of("route with priority", "route with table", "route with mtu", "route with advmss"),
-               "routes": of("route with priority", "route with table"),
-               "CHECK": of("route with priority", "route with mtu", "route with advmss")},
+        shown={"result.routes": ROUTE_KEYS, "routes": ROUTE_KEYS - of("route with mtu", "route with advmss"),
+               "CHECK": ROUTE_KEYS - of("route with table")},
     ),
     Difference(
         "Route keys `mtu` and `advmss` in the kernel", "are ignored", "are in the result alone", "are there",
         "what the result says is so in the container", {"routes": of("route with mtu", "route with advmss")},
     ),
     both(
-        "IPv4 routes without a next hop", "have scope global; one with `scope` 253 gets the range's gateway",
-        "have scope link, get no gateway, and are made first",
+        "IPv4 routes without a next hop", "have scope global", "have scope link, and are made first",
         "other next hops are found by routes of scope link alone",
-        shown={"routes": of("no gateway at all")},
+        shown={"routes": of("no gateway at all", "route with gateway 0.0.0.0"),
+               "ADD": of("default route by a host route")},
+    ),
+    Difference(
+        "IPv4 route of `scope` 253 (link), and a gateway", "is made by way of the gateway",
+        "ADD fails, for a route of this scope by way of the gateway", "gets no gateway",
+        "what is on the link needs none", {"ADD": of("route of scope link")}, releases=(NEW,),
+    ),
+    both("CHECK of a route with `gw` 0.0.0.0", "fails right after ADD", "passes", "0.0.0.0 is no gateway",
+         shown={"CHECK": of("route with gateway 0.0.0.0")}),
+    both(
+        "`IP` of `CNI_ARGS` with several addresses", "ADD, CHECK and DEL fail", "all are requested",
+        "Multus writes both addresses of a pod so",
+        shown=dict.fromkeys(("ADD", "DEL", "left by DEL"), of("IPs of CNI_ARGS")),
     ),
     both(
         "`mac` in `passthru`", "is ignored", "the master has it as well, until the interface goes",
