@@ -239,6 +239,7 @@ def test_a_run_that_ended_before_its_tests_is_red(run: Run) -> None:
 
 
 def test_options_and_not_files_are_kept_when_a_test_runs_again(run: Run) -> None:
-    run.test(FLAKY, GOOD, options=("-k", "flaky or good", "-p", "no:cacheprovider", "test_it.py"))
+    said = run.test(FLAKY, GOOD, options=("-k", "flaky or good", "-vv", "--durations=7", "test_it.py"))
+    assert said.count("slowest 7 durations") == 1
     assert run.order() == ["flaky alone", "good alone", "flaky alone"]
     assert run.judge()[-1] == "2 passed, 0 failed"
