@@ -15,6 +15,7 @@ import pytest
 
 from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
+from tests.left_out import reasons
 from tests.once import SECONDS, once
 from tests.reference import NEW, reference
 from tests.runtime import DOOR, REPOSITORY, ROLES, Runtime
@@ -40,11 +41,20 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what makes interfaces."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what makes interfaces; leave out what this machine's distribution has not got."""
     for item in items:
         if "kernel" in item.path.parts:
             item.add_marker(pytest.mark.kernel)
+    if out := [item for item in items if any(item.get_closest_marker(name) for name in reasons())]:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was left out, and why."""
+    for marker, reason in reasons().items():
+        terminalreporter.write_line(f"left out, tests of {marker}: {reason}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -73,7 +73,8 @@ class Workshop:
 
     def _build(self, context: Path, tag: str, *options: str) -> None:
         # chroot: building needs no container of its own, and so no kernel that allows to nest them.
-        how = ("--quiet", "--pull=never", "--isolation=chroot", "--layers=false")
+        # podman 5 would raise the limit of open files, which takes CAP_SYS_RESOURCE.
+        how = ("--quiet", "--pull=never", "--isolation=chroot", "--layers=false", "--ulimit=nofile=4096:4096")
         self._podman("build", *how, *options, f"--tag={tag}", str(context))
 
     def _podman(self, *words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,7 +37,8 @@ def test_containers_reach_each_other_and_the_lan(ctr: Ctr) -> None:
         waiting.communicate(timeout=SECONDS)
     added, deleted = ctr.node.recorded()[:2], ctr.node.recorded()[2:]
     assert all(call.startswith("ADD /proc/") for call in added)
-    assert deleted == ["DEL ", "DEL "], "the namespace has gone with the process"
+    assert set(deleted) == {"DEL "}, "the namespace has gone with the process"
+    assert len(deleted) in {2, 4}, "version 1.7 asks twice for each"
 
 
 def test_message_of_a_failed_add_reaches_the_user(ctr: Ctr) -> None:
@@ -54,15 +56,15 @@ def test_container_loses_its_network_when_ctr_gives_it_up(ctr: Ctr) -> None:
     running = ctr.run("first")
     ctr.restart()
     told, _ = running.communicate(timeout=SECONDS)
-    assert "transport is closing" in told
-    assert ctr.node.recorded()[1:] == ["DEL "]
+    assert re.search("unavailable", told, re.IGNORECASE), told
+    assert set(ctr.node.recorded()[1:]) == {"DEL "}
     assert ctr.runs("first")
     assert "eth0" not in ctr.inside("first", "/bin/ip", "link")
     ctr.kill("first")
 
 
 def test_what_ctr_forgot_is_replaced_or_collected(ctr: Ctr) -> None:
-    """In version 1.6 it calls no DEL for a container that was started with --detach."""
+    """It calls no DEL for a container that was started with --detach."""
     ctr.node.network("lan", rangeEnd="10.9.0.20")
     ctr.run_and_forget("first")
     ctr.run_and_forget("first")

@@ -13,6 +13,7 @@ from tests.runtimes.podman import Podman
 if TYPE_CHECKING:
     from tests.runtimes.node import Node
 
+pytestmark = pytest.mark.podman_cni
 PING = ("ping", "-c", "1", "-w", "60")
 
 
