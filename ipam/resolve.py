@@ -135,8 +135,9 @@ def source_of_record(known: Attachment, environment: Environment, document: Docu
 def _data_dir(request: Request) -> str:
     """The directory of the host-local role as far as the configuration tells; ADD takes no relative one."""
     configured = next((value for key, value in request.ipam.items() if key.lower() == "datadir"), None)
-    is_place = isinstance(configured, str) and configured.startswith("/")
-    return configured if is_place else IpamConfig.data_dir
+    if isinstance(configured, str) and configured.startswith("/"):
+        return configured
+    return IpamConfig.data_dir
 
 
 def _somebody_elses(ipam_type: str, directories: Sequence[str], executable: str) -> str | None:

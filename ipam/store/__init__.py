@@ -51,6 +51,9 @@ class Register(Protocol):
     def attachment(self, owner: Owner) -> Attachment | None:
         """What is remembered about the owner, None if nothing is."""
 
+    def of_other_networks(self, owner: Owner) -> list[Attachment]:
+        """The attachments of the owner's container and interface name that were made for other networks."""
+
     def attachments(self) -> list[Attachment]:
         """Every attachment of this network, oldest record first."""
 

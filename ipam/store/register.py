@@ -25,6 +25,10 @@ MARKS: Final = ", ".join("?" * (2 + len(CIRCUMSTANCES)))
 circumstances_of: Final = attrgetter(*CIRCUMSTANCES)
 
 FIND: Final = f"SELECT {COLUMNS} FROM attachment WHERE network = ? AND "  # noqa: S608 - constants only
+ELSEWHERE: Final = (
+    f"SELECT name, {COLUMNS} FROM attachment JOIN network ON network.id = attachment.network"  # noqa: S608 - as above
+    " WHERE name <> ? AND container_id = ? AND ifname = ?"
+)
 INSERT: Final = f"INSERT INTO attachment (network, {COLUMNS}) VALUES (?, {MARKS})"  # noqa: S608 - constants only
 UPDATE: Final = f"UPDATE attachment SET ({COLUMNS}) = ({MARKS}) WHERE id = ?"  # noqa: S608 - constants only
 
@@ -46,6 +50,11 @@ class SqliteRegister:
         """What is remembered about the owner, None if nothing is."""
         found = self._attachments("container_id = ? AND ifname = ?", owner.container_id, owner.ifname)
         return found[0] if found else None
+
+    def of_other_networks(self, owner: Owner) -> list[Attachment]:
+        """The attachments of the owner's container and interface name that were made for other networks."""
+        rows = self._run(ELSEWHERE, (self._name, owner.container_id, owner.ifname))
+        return [Attachment(Owner(*row[:3]), *row[3:]) for row in rows]
 
     def attachments(self) -> list[Attachment]:
         """Every attachment of this network, oldest record first."""

@@ -30,12 +30,18 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
     owner = Owner(request.network, environment.container_id, environment.ifname)
     failures: list[CniError] = []
     known: Attachment | None = None
+    renamed: list[Attachment] = []
     with collecting(failures), node.store.transaction(owner.network) as tx:
         known = tx.attachment(owner)
+        if known is None:
+            renamed = tx.of_other_networks(owner)
     namespace = _open(request, known, node)
     with ExitStack() as locked:
         if namespace is not None:
             locked.enter_context(closing(namespace))
+            # The network has another name by now; in this very container there is one interface of that name.
+            known = next((each for each in renamed if each.netns_id == namespace.identity), known)
+            owner = known.owner if known else owner
             try:
                 _lock(namespace, node)
             except TryAgain as error:

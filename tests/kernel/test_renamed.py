@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 from plugin.link.macvlan import OWN_INDEXES, index_of
@@ -102,3 +103,29 @@ def test_an_interface_of_a_release_that_chose_no_index_is_deleted(lan: Lan, runt
     assert container.ip("link", "show", "dev", "net1")[0]["ifindex"] < OWN_INDEXES
     runtime.delete(config, container).expect()
     assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+def test_a_network_that_has_another_name_at_del_is_found(lan: Lan, runtime: Runtime) -> None:
+    config = runtime.config({"type": "cni-macvlan-py", "subnet": SUBNET4})
+    container, other = lan.container(), lan.container()
+    runtime.add(config, container).expect()
+    runtime.add(config, other).expect()
+    runtime.delete(config | {"name": f"{lan.network}-renamed"}, container).expect()
+    assert (container.links(), other.links()) == (["lo"], ["lo", "net1"])
+    with sqlite3.connect(runtime.state_dir / "leases.db") as database:
+        owners = database.execute("SELECT container_id FROM attachment JOIN lease ON attachment = attachment.id")
+        assert owners.fetchall() == [(other.name,)]
+    database.close()
+    runtime.delete(config, other).expect()
+
+
+def test_a_container_of_the_same_id_elsewhere_is_not_touched(lan: Lan, runtime: Runtime) -> None:
+    """Two networks, one container id, two namespaces: a DEL of a third network removes neither."""
+    first, second, third = lan.container(), lan.container(), lan.container()
+    configs = [runtime.config(runtime.pool(SUBNET4), name=f"{lan.network}-{number}") for number in range(3)]
+    for config, container in zip(configs, (first, second), strict=False):
+        runtime.add(config, container, container_id="same").expect()
+    runtime.delete(configs[2], third, container_id="same").expect()
+    assert first.links() == second.links() == ["lo", "net1"]
+    for config, container in zip(configs, (first, second), strict=False):
+        runtime.delete(config, container, container_id="same").expect()

@@ -41,4 +41,4 @@ def test_absolute_ones_are_taken() -> None:
 
 @pytest.mark.parametrize(("configured", "taken"), [("leases", "/var/lib/cni/networks"), ("/run/leases", "/run/leases")])
 def test_a_release_goes_where_a_lease_can_be(configured: str, taken: str) -> None:
-    assert _data_dir(request("DEL", dataDir=configured), None) == taken
+    assert _data_dir(request("DEL", dataDir=configured)) == taken
