@@ -22,6 +22,8 @@ NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
 """What the kernel answers where no namespace is, or the process that lived in it is no more."""
+LEADS_NOWHERE = {errno.ELOOP, errno.ENAMETOOLONG}
+"""What it answers for a path that leads to no file whoever asks, and however often."""
 LOCK_FILE = "netns.lock"
 LOCK_SECONDS = 60.0
 
@@ -109,6 +111,8 @@ def open_namespace(path: str) -> Namespace:
                 f"failed to open netns {path!r}: {error.strerror}; CNI_NETNS has to name the container's namespace",
                 "the container is gone, or was never made",
             ) from error
+        if error.errno in LEADS_NOWHERE:
+            raise _no_namespace(path, error.strerror) from error
         raise TryAgain(
             f"failed to open netns {path!r}: {error.strerror}; let root open it, with CAP_SYS_PTRACE below /proc, "
             "and with descriptors and memory to spare, and call again",

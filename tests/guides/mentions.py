@@ -27,6 +27,7 @@ COMMAND = re.compile(r"(?:[~.]?/)?[a-z.][\w./-]* (?!= |→ ).+")
 OPTION = re.compile(r"--[\w-]+")
 # Words of other programs that are no command.
 OTHERS_SAY = {
+    "cni plugin not initialized",
     "failed to find plugin",
     "network not found",
     "no network config found in /etc/cni/net.d",

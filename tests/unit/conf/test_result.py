@@ -103,7 +103,7 @@ def networks(version: int) -> st.SearchStrategy[IPNetwork]:
     bits = 32 if version == 4 else 128
     return st.builds(
         lambda value, length: IPNetwork((value, length), version=version),
-        st.integers(1 if version == 4 else 1 << 64, 2**bits - 1),
+        st.integers(0 if version == 4 else 1 << 64, 2**bits - 1),
         st.integers(0, bits),
     )
 
