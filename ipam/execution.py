@@ -36,8 +36,9 @@ def execute(
         document.seek(0)
         # A group of its own, to be killed as a whole.
         process = subprocess.Popen(  # noqa: S603 - executing what CNI_PATH holds is the protocol
-            [path], stdin=document, stdout=subprocess.PIPE, env=variables, pass_fds=descriptors, process_group=0
-        )
+            [path], stdin=document, stdout=subprocess.PIPE, env=_understood(variables), pass_fds=descriptors,
+            process_group=0,
+        )  # fmt: skip
     try:
         stdout = _read_answer(process, deadline)
         process.wait(max(deadline - time.monotonic(), 0))
@@ -46,6 +47,24 @@ def execute(
     finally:
         _end(process)
     return process.returncode, stdout
+
+
+def _understood(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables for a program that looks itself up in /proc, which is the caller's and may not know it by its id.
+
+    CNI's Go library compares CNI_NETNS with ``/proc/PID/task/TID/ns/net`` before anything else, with the ids that it
+    has in our pid namespace. The comparison was made here, with the namespace itself; it is told to do without.
+    """
+    return variables if _is_known_to_proc() else {**variables, "CNI_NETNS_OVERRIDE": "1"}
+
+
+def _is_known_to_proc() -> bool:
+    """Whether /proc numbers processes as we do: our ids are listed from its pid namespace down to ours (Linux 4.1)."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            return not any(line.startswith(b"NSpid:") and len(line.split()) > len(("NSpid:", "id")) for line in status)
+    except FileNotFoundError:  # of another branch of pid namespaces
+        return False
 
 
 def _read_answer(process: subprocess.Popen[bytes], deadline: float) -> bytes:
