@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
-from conf.errors import InvalidNamespace, StoreFailure, TryAgain, UnknownContainer
+from conf.errors import InvalidEnvironment, InvalidNamespace, StoreFailure, TryAgain, UnknownContainer
 from ipam.regular import open_regular
 from ipam.store.flock import lock_byte
 
@@ -93,7 +93,7 @@ def open_namespace(path: str) -> Namespace:
     """Open the namespace at a path such as /run/netns/x or /proc/1/ns/net.
 
     Raises UnknownContainer where nothing is there, InvalidNamespace where something else is: by the kernel's word, so
-    that both prove that the container is gone. Raises TryAgain where it cannot be known.
+    that both prove that the container is gone. Raises TryAgain or InvalidEnvironment where it cannot be known.
     """
     try:
         # A first look has no effect on a device or FIFO that bears the name.
@@ -112,7 +112,10 @@ def open_namespace(path: str) -> Namespace:
                 "the container is gone, or was never made",
             ) from error
         if error.errno in LEADS_NOWHERE:
-            raise _no_namespace(path, error.strerror) from error
+            raise InvalidEnvironment(
+                f"CNI_NETNS {path[:80]!r}: {error.strerror}; name the file of the container's network namespace",
+                "whether the container is gone is not known: nothing was removed or released",
+            ) from error
         raise TryAgain(
             f"failed to open netns {path!r}: {error.strerror}; let root open it, with CAP_SYS_PTRACE below /proc, "
             "and with descriptors and memory to spare, and call again",

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
+from conf.errors import CniError
 from plugin.link import macvlan
 from plugin.link.netns import OWN, open_namespace
 from plugin.verbs.container import ALIAS_PREFIX, netlink_in
@@ -44,7 +44,7 @@ def children(places: Iterable[Inhabited]) -> Iterator[list[Child]]:
         for place in places:
             try:
                 namespace = open_namespace(place.path)
-            except (UnknownContainer, InvalidNamespace, TryAgain):
+            except CniError:
                 yield []
                 continue
             # Its identity is asked again: the path of a namespace that has gone may be another's by now.

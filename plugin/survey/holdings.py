@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING
 
-from conf.errors import InvalidNamespace, TryAgain, UnknownContainer
+from conf.errors import CniError, InvalidNamespace, UnknownContainer
 from ipam.store.view import files_held
 from plugin.link.netns import open_namespace
 from plugin.node import boot_id
@@ -109,10 +109,10 @@ def _fate(attachment: Attachment, homes: Callable[[], dict[str, str]]) -> Fate:
             # As IPAM plugin of another we were told the path alone.
             if attachment.netns_id in {"", namespace.identity}:
                 return Fate.LIVE
-    except TryAgain:
-        return Fate.UNKNOWN
     except (UnknownContainer, InvalidNamespace):
         pass
+    except CniError:
+        return Fate.UNKNOWN
     # Without its path a namespace lives on by another name, or as long as a process does in it.
     path = homes().get(attachment.netns_id)
     return Fate.LIVE if path and _is_in(path, attachment) else Fate.GONE
@@ -125,7 +125,7 @@ def _is_in(path: str, attachment: Attachment) -> bool:
 
     owner = attachment.owner
     with (
-        suppress(UnknownContainer, InvalidNamespace, TryAgain),
+        suppress(CniError),
         closing(open_namespace(path)) as namespace,
         container.netlink_in(namespace) as inside,
     ):
