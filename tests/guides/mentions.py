@@ -30,7 +30,6 @@ OTHERS_SAY = {
     "cni plugin not initialized",
     "failed to find plugin",
     "network not found",
-    "cni plugin not initialized",
     "no network config found in /etc/cni/net.d",
 }
 # What pages tell and no machine of a test can do, and why.
