@@ -28,6 +28,7 @@ OPTION = re.compile(r"--[\w-]+")
 # Words of other programs that are no command.
 OTHERS_SAY = {
     "cni plugin not initialized",
+    "could not find",
     "failed to find plugin",
     "network not found",
     "no network config found in /etc/cni/net.d",

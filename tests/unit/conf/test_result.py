@@ -15,6 +15,7 @@ from conf.errors import InvalidNetworkConfig
 from conf.result import Interface, Result, ResultIp, read_result
 from conf.versions import FORMS
 from plugin.result import render_result
+from tests.examples import SAME_EVERYWHERE
 
 NEW: dict[str, Any] = {
     "cniVersion": "1.1.0",
@@ -119,6 +120,7 @@ def in_family(version: int) -> st.SearchStrategy[Any]:
 WORDS = st.text("abcdef.", min_size=1, max_size=9)
 
 
+@SAME_EVERYWHERE
 @given(
     st.lists(in_family(4) | in_family(6), max_size=6),
     st.builds(Dns, st.tuples(WORDS), WORDS, st.tuples(WORDS, WORDS), st.just(())),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress
 
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac
+from tests.examples import SAME_EVERYWHERE
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,7 @@ def test_what_is_no_network(text: object) -> None:
         parse_cidr(text)
 
 
+@SAME_EVERYWHERE
 @given(st.ip_addresses())
 def test_any_address_alone_or_with_a_length(address: object) -> None:
     alone = parse_ip_or_cidr(str(address))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from plugin.link import answers, rtnl
+from tests.examples import SAME_EVERYWHERE
 
 HEADER = bytes(rtnl.NLMSGHDR_BYTES)
 NLA_F_NESTED = 0x8000
@@ -38,6 +39,7 @@ def test_lengths_that_cannot_be_end_the_reading(data: bytes) -> None:
     assert answers.read_attributes(data) == {}
 
 
+@SAME_EVERYWHERE
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_to_an_end(data: bytes) -> None:
     assert len(answers.read_attributes(data)) <= len(data) // 4

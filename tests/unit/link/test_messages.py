@@ -13,6 +13,7 @@ from conf.addresses import Route
 from plugin.link import answers, messages, rtnl
 from plugin.link.answers import Link
 from plugin.link.messages import MacvlanAttributes, Message
+from tests.examples import SAME_EVERYWHERE
 
 IFLA_NET_NS_FD, IFLA_ALT_IFNAME = 28, 53  # linux/if_link.h
 IFLA_MACVLAN_FLAGS, IFLA_MACVLAN_MACADDR, IFLA_MACVLAN_MACADDR_MODE, IFLA_MACVLAN_MACADDR_DATA = 2, 4, 3, 5
@@ -116,6 +117,7 @@ def routes(version: int) -> st.SearchStrategy[Route]:
     return st.builds(Route, networks | everywhere, gateways, sizes, sizes, sizes, tables, st.integers(0, 255))
 
 
+@SAME_EVERYWHERE
 @given(routes(4) | routes(6))
 def test_a_route_is_read_as_it_was_written(route: Route) -> None:
     message = messages.add_route(7, route)
