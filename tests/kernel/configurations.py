@@ -118,6 +118,9 @@ ADDRESSES = {
     "static without gateway": Case(static(("10.9.0.40/24", None), routes=[{"dst": "10.44.0.0/16", "gw": "10.9.0.7"}])),
     "static, several of a family": Case(static(("10.9.0.40/24", None), ("10.9.0.41/24", None), ("192.0.2.1/32", None))),
     "static by runtimeConfig": Case(static(), {"runtimeConfig": {"ips": ["10.9.0.41/24"]}}),
+    "static by runtimeConfig, with a gateway": Case(
+        static(("10.9.0.40/24", GATEWAY4), routes=[{"dst": "0.0.0.0/0"}]), {"runtimeConfig": {"ips": ["10.9.0.41/24"]}}
+    ),
     "static by args": Case(static(), {"args": {"cni": {"ips": ["10.9.0.41/24"]}}}),
     "static by CNI_ARGS": Case(static(), args="IgnoreUnknown=1;IP=10.9.0.41/24;GATEWAY=10.9.0.1"),
     "IP of CNI_ARGS": Case(FOUR, args="IgnoreUnknown=1;IP=10.9.0.41"),
@@ -219,6 +222,7 @@ ERRORS = {
     ),
     "subnet of two addresses": Case(pool("10.9.0.4/31")),
     "gateway outside": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4, "gateway": "10.2.0.1"}]]}),
+    "gateway of the other family": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4, "gateway": GATEWAY6}]]}),
     "families mixed": Case({"type": "host-local", "ranges": [[{"subnet": SUBNET4}, {"subnet": SUBNET6}]]}),
     "set is empty": Case({"type": "host-local", "ranges": [[]]}),
 }
@@ -257,6 +261,9 @@ DELETIONS = {
     "DEL without the IPAM plugin": Case(FOUR, delete={"ipam": {"type": "no-such-plugin"}}),
     "DEL with a broken range": Case(FOUR, delete={"ipam": pool("10.9.0.7/24")}),
     "DEL with another master": Case(FOUR, delete={"master": "none0", "mode": "nonsense"}),
+    "DEL with another ipam.type": Case(FOUR, delete={"ipam": {"type": "static"}}),
+    "DEL with another network name": Case(FOUR, delete={"name": "another"}),
+    "DEL with a CNI_NETNS that is no namespace": Case(FOUR, netns_at_delete="/run"),
     "DEL without ipam": Case(FOUR, delete={"ipam": {}}),
     "DEL without CNI_NETNS": Case(BOTH, netns_at_delete=""),
     "DEL without CNI_NETNS, layer 2": Case(netns_at_delete=""),

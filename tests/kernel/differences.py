@@ -91,6 +91,14 @@ DIFFERENCES = [
         {"left by GC": of("cniVersion 1.1.0", "layer 2 of 1.1.0", "STATUS of a full range",
                           "STATUS without the IPAM plugin")}, releases=(NEW,),
     ),
+    Difference(
+        "`cniVersion` in the answer to VERSION", "1.0.0, its latest", "1.1.0, its latest", "that of the request",
+        "the specification", test="test_version_answers",
+    ),
+    both(
+        "CNI_PATH", "has to be there", "has to be there if a plugin is to be executed",
+        "the specification: DEL needs container and interface alone", test="test_malformed_requests",
+    ),
     both(
         "Order at DEL", "the address is released before the interface is removed", "the interface is removed first",
         "an address that is free must not be in use", test="test_the_order_of_a_deletion",
@@ -112,8 +120,13 @@ DIFFERENCES = [
         shown={"DEL": BROKEN_AT_DEL, "left by DEL": BROKEN_AT_DEL},
     ),
     both(
-        "DEL without the `ipam` object of ADD", "the lease stays", "the lease is released",
-        "a lease is known by its container and interface", shown={"left by DEL": of("DEL without ipam")},
+        "DEL with another network name than ADD's, another `ipam` object or none", "the lease stays",
+        "what ADD recorded is released", "a lease that no DEL can find is lost",
+        shown={"left by DEL": of("DEL without ipam", "DEL with another ipam.type", "DEL with another network name")},
+    ),
+    both(
+        "DEL with a CNI_NETNS that is no namespace", "fails", "succeeds", "the container is gone",
+        shown={"DEL": of("DEL with a CNI_NETNS that is no namespace")},
     ),
     both(
         "DEL without CNI_NETNS", "releases the lease and leaves the interface, wherever it is",
@@ -141,6 +154,19 @@ DIFFERENCES = [
         "the keys are there to be answered; DNS of the network configuration goes first",
         shown={f"result.dns.{key}": of("dns of static", "resolvConf")
                for key in ("nameservers", "domain", "search", "options")},
+    ),
+    both(
+        "Address requested of `static` (`ips`)", "has no gateway",
+        "has the gateway of the configured address in whose network it lies", "a default route needs it",
+        shown=dict.fromkeys(("result.ips", "routes"), of("static by runtimeConfig, with a gateway")),
+    ),
+    both(
+        "Gateway of a range that is of the other family", "is taken", "is refused", "no route could go by it",
+        shown={"ADD": of("gateway of the other family")},
+    ),
+    both(
+        "Relative `dataDir` or `resolvConf`", "is looked for in the runtime's directory", "is refused",
+        "the directory may be another one at DEL", test="test_a_relative_directory_is_no_place_for_leases",
     ),
     since("Empty DNS in results of 1.0.0", '`"dns": {}`', "no key", "there is nothing to say",
           everywhere={"result.dns": (None, {})}),

@@ -71,7 +71,7 @@ def test_differences_are_documented() -> None:
 
 def test_differences_are_shown() -> None:
     """By configurations or, what these cannot show, by a test that there is."""
-    tests = "".join(file.read_text() for file in (REPOSITORY / "tests" / "kernel").glob("test_*.py"))
+    tests = "".join(file.read_text() for file in (REPOSITORY / "tests").rglob("test_*.py"))
     for known in DIFFERENCES:
         shown = {name for names in known.shown.values() for name in names}
         assert shown <= CASES.keys(), known.title
