@@ -205,13 +205,13 @@ def test_gc_takes_nothing_that_came_while_it_was_at_work(lan: Lan, runtime: Runt
     first, again, new = (lan.container() for _ in range(3))
     for container in (first, again):
         runtime.add(config, container).expect()
-    with closing(open_namespace(str(first.path))) as held, ThreadPoolExecutor() as beside:
-        held.lock(str(runtime.state_dir))
-        collecting = beside.submit(runtime.gc, config)
-        until(lambda: openers(first) > 1, "GC waits for the first container")
-        runtime.delete(config, again).expect()
-        given = [runtime.add(config, container).addresses for container in (again, new)]
-        held.close()
+    with ThreadPoolExecutor() as beside:
+        with closing(open_namespace(str(first.path))) as held:
+            held.lock(str(runtime.state_dir))
+            collecting = beside.submit(runtime.gc, config)
+            until(lambda: openers(first) > 1, "GC waits for the first container")
+            runtime.delete(config, again).expect()
+            given = [runtime.add(config, container).addresses for container in (again, new)]
         collecting.result().expect()
     assert [container.links() for container in (first, again, new)] == [["lo"], ["lo", "net1"], ["lo", "net1"]]
     for container in (again, new):
