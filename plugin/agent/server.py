@@ -21,11 +21,13 @@ from conf.versions import LATEST
 from plugin.agent import systemd, wire
 from plugin.agent.listener import Listener, is_listened_to
 from plugin.agent.meter import NOBODY, Meter
+from plugin.agent.sparing import Sparing
 from plugin.agent.threads import Threads
 from plugin.link.netns import Home
 from plugin.result import render_error
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 MAX_CLIENTS = 512

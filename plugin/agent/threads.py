@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from plugin.agent import worker
+from plugin.agent.sparing import Sparing
 from plugin.link.netns import NotANamespace, NoWayHome
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Inbox = SimpleQueue[Work | None]
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 
 class Threads:

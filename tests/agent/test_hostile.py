@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plugin.agent.sparing import LINES
 from plugin.link.netns import open_namespace
 from tests.agent import protocol
 from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT
@@ -93,6 +94,18 @@ def test_too_few_or_too_many_descriptors(shared: Agent, count: int) -> None:
         for read, _ in pipes:  # ended, since the agent has none of the other ends
             assert os.read(read, 1) == b""
     require_as_before(shared, before)
+
+
+def test_the_log_does_not_grow_with_those_who_are_turned_away(agent: Agent) -> None:
+    """Some lines of each kind in a minute, of which the last says that there are more."""
+    for _ in range(LINES * 4):
+        with Conversation(agent.socket) as conversation:
+            conversation.send(b"GET / HTTP/1.1\r\n\r\n")
+            conversation.turned_away()
+    assert version(agent.socket)
+    told = [line for line in agent.log.read_text().splitlines() if "a client sent no request" in line]
+    assert LINES <= len(told) <= 2 * LINES, "twice where a minute has passed"
+    assert "more of these" in told[LINES - 1]
 
 
 def test_descriptors_in_many_messages(shared: Agent) -> None:
