@@ -24,6 +24,7 @@ from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.sparing import Sparing
 from plugin.agent.threads import Threads
 from plugin.link.netns import Home
+from plugin.node import boot_id
 from plugin.result import render_error
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Server:
     """
 
     def __init__(self, options: Options, meter: Meter = NOBODY) -> None:
+        boot_id()  # read once and here: where a caller stands, another may be mounted over it, or none be there
         self._options = options
         self._meter = meter
         self._threads = Threads(Home(), meter)

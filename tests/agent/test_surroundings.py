@@ -16,6 +16,7 @@ from tests.agent.process import Agent, inside_python, until
 from tests.agent.protocol import OWN_MOUNT, Conversation, NoAnswer, Spoken, open_namespaces, request, version
 from tests.crash import remains
 from tests.runtime import REPOSITORY, Runtime
+from tests.ways import Executed
 
 if TYPE_CHECKING:
     from tests.lan import Lan
@@ -169,6 +170,26 @@ def test_settings_of_the_caller(runtime: Runtime, lan: Lan, agent: Agent, tmp_pa
     runtime.delete(config, first).expect()
     other.delete(config, second).expect()
     assert [remains.rows(each.state_dir)["lease"] for each in (runtime, other)] == [0, 0]
+
+
+def test_the_boot_is_the_agents(runtime: Runtime, lan: Lan, agent: Agent, tmp_path: Path) -> None:
+    """Its first caller has another boot id mounted, as containers of systemd-nspawn have: no lease is void for that."""
+    other = tmp_path / "boot_id"
+    other.write_text("00000000-0000-0000-0000-000000000001\n")
+    mount = f'mount --bind {other} /proc/sys/kernel/random/boot_id && exec "$0"'
+    config = runtime.config(
+        {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/24", "rangeStart": "10.9.0.50"}]]}
+    )
+    given = []
+    for way in (
+        Executed(str(agent.socket), ("unshare", "--mount", "sh", "-c", mount)),
+        Executed(str(agent.socket)),
+        Executed(),
+    ):
+        runtime.way = way
+        given += runtime.add(config, lan.container()).addresses
+    assert given == ["10.9.0.50/24", "10.9.0.51/24", "10.9.0.52/24"]
+    assert remains.rows(runtime.state_dir) == {"attachment": 3, "lease": 3}
 
 
 def test_namespaces_are_let_go(spoken: Runtime, lan: Lan, agent: Agent) -> None:
