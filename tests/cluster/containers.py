@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 RUNTIME_DEFAULT, UNCONFINED = 0, 1
 CONTAINER = 1
+PROPAGATIONS = {"None": 0, "HostToContainer": 1, "Bidirectional": 2}
 UNITS = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 # What a kubelet has runtimes hide from containers that are not privileged, and protect from them.
 MASKED = ("/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
@@ -27,6 +28,7 @@ def container_config(pod: Json, container: Json, volumes: Mapping[str, str]) -> 
             "container_path": mount["mountPath"],
             "host_path": volumes[mount["name"]],
             "readonly": mount.get("readOnly", False),
+            "propagation": PROPAGATIONS[mount.get("mountPropagation", "None")],
         }
         for mount in container.get("volumeMounts", [])
     ]

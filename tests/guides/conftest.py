@@ -46,6 +46,7 @@ def workstation(home: Lan, tmp_path: Path, images: Path) -> Iterator[Machine]:
         place.mkdir()
     with Machine(home.node, places[0], images) as node, Machine(home.neighbour(WORKSTATION), places[1]) as booted:
         node.freshen()
+        node.run("mount", "--make-rshared", "/")  # as a node's init has it, without which no pod sees later mounts
         with cluster(node, f"/{ARCHIVE}"):
             yield booted
         assert left_on(node) == []
