@@ -169,7 +169,7 @@ items:
         ("null", "a JSON object is needed"),
         ("\ufeff" + json.dumps(GOOD), "Unexpected UTF-8 BOM"),
         ('{"cniVersion": "1.1.0", "name": "lan", "cniVersions": 7, "plugins": [{"type": "x"}]}', "no list of strings"),
-        ('{"name": "lan", "x": ' + "[" * 100_000, "while decoding a JSON array"),
+        ('{"name": "lan", "x": ' + "[" * 100_000, "it is nested deeper than 128 levels"),
     ],
     ids=["empty", "null", "byte order mark", "cniVersions", "deep"],
 )
