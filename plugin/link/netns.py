@@ -69,11 +69,16 @@ class Namespace:
         lock_byte(*self.locks, self._inode, LOCK_SECONDS, f"CNI_NETNS {self.path}")
 
     def let_go_of_path(self) -> None:
-        """Hold the namespace alone from now on, so that umount(2) of the file at ``path`` does not find it busy."""
-        with self.entered():
-            alone = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
-        os.close(self.descriptor)
-        self.descriptor = alone
+        """Hold the namespace alone from now on, so that umount(2) of the file at ``path`` does not find it busy.
+
+        Where it raises OSError, this is closed.
+        """
+        passed = self.descriptor
+        try:
+            with self.entered():
+                self.descriptor = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            os.close(passed)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
