@@ -158,7 +158,7 @@ def test_no_line_has_an_earlier_calls_name(runtime: Runtime) -> None:
         runtime.way = Spoken(agent.socket)
         runtime.status(runtime.config(POOL, cniVersion="1.1.0")).expect()
         with Conversation(agent.socket) as conversation:
-            conversation.ask(VERSION, (0, 0))
+            conversation.ask(VERSION, (0, 0, 0))
             with pytest.raises(NoAnswer):
                 conversation.answer()
     status, nobody = agent.log.read_text().splitlines()

@@ -253,7 +253,7 @@ def test_refusals(measured: Measured, hasty: Agent) -> None:
 
     def homeless() -> None:
         with Conversation(hasty.socket) as conversation:
-            conversation.ask(VERSION, (0, 0))
+            conversation.ask(VERSION, (0, 0, 0))
             with pytest.raises(NoAnswer):
                 conversation.answer()
 
