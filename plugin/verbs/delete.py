@@ -68,19 +68,18 @@ def _lock(namespace: Namespace, node: Node) -> None:
 
 
 def _open(request: Request, known: Attachment | None, node: Node) -> Namespace | None:
-    """The container's namespace; None if it is gone. Without CNI_NETNS the recorded one is looked for.
+    """The container's namespace; None if it is gone.
 
+    Without CNI_NETNS, or with one that leads nowhere, the recorded one is looked for: while the interface lives there,
+    its address is in use.
     Raises InvalidNamespace for the caller's own, unless the container is known to have lived elsewhere: then its path
     came to name another process, and its namespace is gone.
     """
     environment = request.environment
-    path = environment.netns or (known.netns if known else "")
-    try:
-        namespace = node.open_namespace(path)
-    except UnknownContainer:
-        return None
-    except InvalidNamespace as error:
-        log.warning("the namespace is taken for gone: %s", error)
+    recorded = known.netns if known else ""
+    found = (_open_if_there(path, node) for path in dict.fromkeys((environment.netns or recorded, recorded)))
+    namespace = next(filter(None, found), None)
+    if namespace is None:
         return None
     try:
         container.require_foreign(namespace, environment)
@@ -90,3 +89,13 @@ def _open(request: Request, known: Attachment | None, node: Node) -> Namespace |
             raise
         return None
     return namespace
+
+
+def _open_if_there(path: str, node: Node) -> Namespace | None:
+    try:
+        return node.open_namespace(path)
+    except UnknownContainer:
+        return None
+    except InvalidNamespace as error:
+        log.warning("the namespace is taken for gone: %s", error)
+        return None

@@ -129,10 +129,12 @@ DIFFERENCES = [
         shown={"DEL": of("DEL with a CNI_NETNS that is no namespace")},
     ),
     both(
-        "DEL without CNI_NETNS", "releases the lease and leaves the interface, wherever it is",
+        "DEL without CNI_NETNS, or with one that leads nowhere",
+        "releases the lease and leaves the interface, wherever it is",
         "removes the interface from the namespace that ADD recorded, if that is still there",
         "an address that is free must not be in use",
-        shown={"left by DEL": of("DEL without CNI_NETNS", "DEL without CNI_NETNS, layer 2")},
+        shown={"left by DEL": of("DEL without CNI_NETNS", "DEL without CNI_NETNS, layer 2",
+                                 "DEL with a CNI_NETNS that is gone", "DEL with a CNI_NETNS that is no namespace")},
     ),
     both(
         "DEL of an interface that is not ours", "deletes whatever has the name", "leaves what is no macvlan",
