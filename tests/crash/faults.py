@@ -132,6 +132,8 @@ def read_only_sysctls(_report: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
+    # Where systemd has booted, mounts are shared: it would be read-only for the whole machine.
+    subprocess.run(["mount", "--make-rslave", "/"], check=True)
     subprocess.run(["mount", "--bind", "/proc/sys", "/proc/sys"], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", "/proc/sys"], check=True)
 

@@ -52,7 +52,8 @@ class Workshop:
     def _unpack(self, name: str, packages: tuple[str, ...]) -> None:
         """Make a root file system of packages and what they depend on."""
         what = ("--variant=extract", f"--include={','.join(packages)}", SUITE)
-        run("mmdebstrap", "--quiet", *what, self._root(name))
+        # Since version 1.5 it makes all mounts private: those of the other tests are to stay shared.
+        run("unshare", "--mount", "mmdebstrap", "--quiet", *what, self._root(name))
 
     def _root(self, name: str) -> Path:
         return self._directory / f"{name}.tar"
@@ -73,9 +74,10 @@ class Workshop:
 
     def _build(self, context: Path, tag: str, *options: str) -> None:
         # chroot: building needs no container of its own, and so no kernel that allows to nest them.
-        # podman 5 would raise the limit of open files, which takes CAP_SYS_RESOURCE.
-        how = ("--quiet", "--pull=never", "--isolation=chroot", "--layers=false", "--ulimit=nofile=4096:4096")
-        self._podman("build", *how, *options, f"--tag={tag}", str(context))
+        how = ("--quiet", "--pull=never", "--isolation=chroot", "--layers=false")
+        # podman 5 would raise these limits, which takes CAP_SYS_RESOURCE.
+        limits = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
+        self._podman("build", *how, *limits, *options, f"--tag={tag}", str(context))
 
     def _podman(self, *words: str) -> None:
         own = ("--root", f"{self._store}/root", "--runroot", f"{self._store}/run", f"--tmpdir={self._store}/state")
