@@ -27,7 +27,6 @@ COMMAND = re.compile(r"(?:[~.]?/)?[a-z.][\w./-]* (?!= |→ ).+")
 OPTION = re.compile(r"--[\w-]+")
 # Words of other programs that are no command.
 OTHERS_SAY = {
-    "could not find",
     "cni plugin not initialized",
     "could not find",
     "failed to find plugin",
