@@ -6,7 +6,7 @@ import logging
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
-from conf.errors import InvalidNamespace, StoreFailure, TryAgain, UnknownContainer, collected
+from conf.errors import InvalidEnvironment, InvalidNamespace, StoreFailure, TryAgain, UnknownContainer, collected
 from ipam.lease import Owner
 from ipam.resolve import source_for_release
 from plugin.verbs import container
@@ -77,7 +77,8 @@ def _open(request: Request, known: Attachment | None, node: Node) -> Namespace |
     """
     environment = request.environment
     recorded = known.netns if known else ""
-    found = (_open_if_there(path, node) for path in dict.fromkeys((environment.netns or recorded, recorded)))
+    paths = dict.fromkeys((environment.netns or recorded, recorded))
+    found = (_open_if_there(path, node, is_recorded=path == recorded) for path in paths)
     namespace = next(filter(None, found), None)
     if namespace is None:
         return None
@@ -91,11 +92,15 @@ def _open(request: Request, known: Attachment | None, node: Node) -> Namespace |
     return namespace
 
 
-def _open_if_there(path: str, node: Node) -> Namespace | None:
+def _open_if_there(path: str, node: Node, *, is_recorded: bool) -> Namespace | None:
+    """The namespace at a path, None where there is none; where no path can lead, an ADD has recorded another."""
     try:
         return node.open_namespace(path)
     except UnknownContainer:
         return None
     except InvalidNamespace as error:
         log.warning("the namespace is taken for gone: %s", error)
-        return None
+    except InvalidEnvironment:
+        if is_recorded:
+            raise
+    return None

@@ -172,7 +172,7 @@ def outside(directory: Path) -> dict[str, tuple[str, int]]:
         (directory / "loop").symlink_to(directory / "loop")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(directory / "socket"))
-    made = {name: (str(directory / name), 8) for name in ("file", "directory", "fifo", "loop", "socket")}
+    made = {name: (str(directory / name), 8) for name in ("file", "directory", "fifo", "socket")}
     return made | {
         "nothing": (str(directory / "nowhere"), 3),
         "dangling link": (str(directory / "dangling"), 3),
@@ -181,7 +181,8 @@ def outside(directory: Path) -> dict[str, tuple[str, int]]:
         "mount namespace": ("/proc/self/ns/mnt", 8),
         "device": ("/dev/zero", 8),
         "relative path": ("nowhere/else", 3),
-        "long path": ("/x" * 4000, 8),
+        "loop": (str(directory / "loop"), 4),
+        "long path": ("/x" * 4000, 4),
     }
 
 
