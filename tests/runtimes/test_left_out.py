@@ -29,8 +29,10 @@ def store() -> Iterator[Path]:
 def test_podman_is_asked_wherever_it_calls_cni_plugins(store: Path) -> None:
     (store / "containers.conf").write_text('[network]\nnetwork_backend = "cni"\n')
     own = ("--root", store / "root", "--runroot", store / "run", "--tmpdir", store / "tmp")
+    # What it mounts on its store goes with it.
+    podman = ("unshare", "--mount", "podman", *own)
     done = subprocess.run(
-        ["podman", *own, "info", "--format", "{{.Host.NetworkBackend}}"], capture_output=True, text=True, check=False,
+        [*podman, "info", "--format", "{{.Host.NetworkBackend}}"], capture_output=True, text=True, check=False,
         env={**os.environ, "CONTAINERS_CONF": str(store / "containers.conf")}, timeout=SECONDS,
     )  # fmt: skip
     calls_plugins = (done.returncode, done.stdout) == (0, "cni\n")
