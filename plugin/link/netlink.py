@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -29,6 +30,7 @@ SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK = 1, 10, 11, 12
 RTNLGRP_NEIGH, RTNLGRP_IPV6_IFADDR = 3, 9
 
+SIOCGSKNS = 0x894C  # linux/sockios.h, Linux 4.10
 RECEIVE_BYTES = 1 << 15  # the most that the kernel puts into one datagram of a dump
 DUMP_ATTEMPTS = 20
 AT_ONCE = 64
@@ -194,6 +196,12 @@ class Netlink:
             else:
                 return [decode(message) for message in answer]
         raise AssertionError
+
+
+def namespace_of_a_socket() -> int:
+    """A descriptor of the network namespace that the calling thread is in, got without /proc, by CAP_NET_ADMIN."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as here:
+        return fcntl.ioctl(here, SIOCGSKNS)
 
 
 def _split(datagram: bytes) -> list[tuple[int, int, int, bytes]]:

@@ -6,7 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
@@ -41,7 +41,7 @@ class Namespace:
         """Descriptors that hold the lock: it stays as long as a process that inherits them."""
         status = os.fstat(descriptor)
         self.identity = f"{status.st_dev}:{status.st_ino}"
-        self._inode = status.st_ino
+        self.device, self._inode = status.st_dev, status.st_ino
 
     def close(self) -> None:
         """Let go of the namespace and of its lock."""
@@ -76,14 +76,14 @@ class Namespace:
         passed = self.descriptor
         try:
             with self.entered():
-                self.descriptor = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+                self.descriptor = _open_own()
         finally:
             os.close(passed)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Have the calling thread live in this namespace for a while."""
-        home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        home = _open_own()
         try:
             _setns(self.descriptor)
             try:
@@ -100,11 +100,12 @@ def open_namespace(path: str) -> Namespace:
     Raises UnknownContainer where nothing is there, InvalidNamespace where something else is: by the kernel's word, so
     that both prove that the container is gone. Raises TryAgain or InvalidEnvironment where it cannot be known.
     """
+    namespace_device = _namespace_device()  # what the system says to this tells nothing of the path
     try:
         # A first look has no effect on a device or FIFO that bears the name.
         looked = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
-            is_namespace = os.fstat(looked).st_dev == _namespace_device()
+            is_namespace = os.fstat(looked).st_dev == namespace_device
         finally:
             os.close(looked)
         if not is_namespace:
@@ -132,7 +133,8 @@ def open_namespace(path: str) -> Namespace:
 @cache
 def _namespace_device() -> int:
     """The st_dev of every namespace file: the kernel has one nsfs."""
-    return os.stat(OWN).st_dev
+    with closing(open_own()) as own:
+        return own.device
 
 
 def _no_namespace(path: str, reason: str) -> InvalidNamespace:
@@ -156,18 +158,23 @@ def adopt_namespace(path: str, descriptor: int) -> Namespace:
 
 def own_identity() -> str:
     """The identity of the namespace that the calling thread lives in."""
-    status = os.stat(OWN)
-    return f"{status.st_dev}:{status.st_ino}"
+    with closing(open_own()) as own:
+        return own.identity
+
+
+def open_own() -> Namespace:
+    """The namespace that the calling thread lives in."""
+    return Namespace(OWN, _open_own())
 
 
 @contextmanager
 def throw_away() -> Iterator[Namespace]:
     """A new namespace without a name, for a try: with the block's end it is gone, and all that was made in it."""
-    home = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    home = _open_own()
     try:
         _unshare(CLONE_NEWNET)
         try:
-            made = Namespace("a throw-away namespace", os.open(OWN, os.O_RDONLY | os.O_CLOEXEC))
+            made = Namespace("a throw-away namespace", _open_own())
         finally:
             _setns(home)
     finally:
@@ -176,6 +183,16 @@ def throw_away() -> Iterator[Namespace]:
         yield made
     finally:
         made.close()
+
+
+def _open_own() -> int:
+    try:
+        return os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        # /proc is of other processes, as for who has entered a container's mount namespace alone.
+        from plugin.link.netlink import namespace_of_a_socket  # noqa: PLC0415 - loaded by whoever comes to the kernel
+
+        return namespace_of_a_socket()
 
 
 def _open_locks(path: str) -> int:
@@ -199,7 +216,7 @@ class Home:
     """The network and mount namespace and the root directory that the threads of this process live in."""
 
     def __init__(self) -> None:
-        self._network = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        self._network = _open_own()
         self._mount = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 

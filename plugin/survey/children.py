@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError
 from plugin.link import macvlan
-from plugin.link.netns import OWN, open_namespace
+from plugin.link.netns import open_namespace, open_own
 from plugin.verbs.container import ALIAS_PREFIX, netlink_in
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Child:
 
 def children(places: Iterable[Inhabited]) -> Iterator[list[Child]]:
     """The macvlan interfaces of each namespace in turn; none for one that is gone by now. Raises KernelRefusal."""
-    with closing(open_namespace(OWN)) as ours:
+    with closing(open_own()) as ours:
         for place in places:
             try:
                 namespace = open_namespace(place.path)

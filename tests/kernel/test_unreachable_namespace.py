@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lan import SUBNET4
 from tests.runtime import DOOR
+from tests.ways import Executed
 
 if TYPE_CHECKING:
     from tests.lan import Lan
@@ -100,3 +102,25 @@ def test_what_is_no_namespace_proves_the_container_gone(lan: Lan, runtime: Runti
         path.symlink_to("/proc/self/ns/mnt")
     runtime.delete(config, container, netns=str(path)).expect()
     assert runtime.held() == []
+
+
+def test_a_proc_of_other_processes_proves_nothing_gone(lan: Lan, runtime: Runtime) -> None:
+    """Who has entered the mount namespace of a container alone does not find itself in /proc."""
+    config = runtime.config(runtime.pool(SUBNET4))
+    container = lan.container()
+    runtime.add(config, container).expect()
+    apart = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    other = subprocess.Popen([*apart, "sh", "-c", "echo in; exec sleep 600"], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    with other, other.stdout:
+        try:
+            other.stdout.readline()
+            inhabitant = Path(f"/proc/{other.pid}/task/{other.pid}/children").read_text().strip()
+            runtime.way = Executed("", wrapper=("nsenter", f"--mount=/proc/{inhabitant}/ns/mnt"))
+            runtime.check(config, container).expect()
+            runtime.delete(config, container).expect()
+            assert (container.links(), runtime.held()) == (["lo"], [])
+            runtime.add(config, container).expect()
+            assert ("net1" in container.links(), len(runtime.held())) == (True, 1)
+        finally:
+            other.kill()
