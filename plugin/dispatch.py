@@ -53,10 +53,9 @@ def dispatch(
     except CniError as error:
         failure: CniError = error
     except OSError as error:
-        from ipam.store.privilege import cure_of_refusal  # noqa: PLC0415 - for a failure alone
+        from ipam.store.privilege import failure_of  # noqa: PLC0415 - for a failure alone
 
-        cure = cure_of_refusal(error, "mend that and try again")
-        failure = IoFailure(f"the system refused: {error}; {cure}", f"{type(error).__name__}")
+        failure = failure_of(error)
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conf.errors import CniError, InterfaceExists, IpamPluginFailure, collected
 from conf.result import Interface, Result, ResultIp, read_result
 from ipam.resolve import acquire, source_for
+from ipam.store.privilege import failure_of
 from plugin.link import addressing, macvlan, messages
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.result import render_result
@@ -73,6 +74,8 @@ def _detaching(source: Source, owner: Owner, made: ExitStack) -> Callable[[objec
 
     def undo(_: object, error: BaseException | None, __: object) -> None:
         failures = [error] if isinstance(error, CniError) else []
+        if isinstance(error, OSError):
+            failures.append(failure_of(error))
         before = len(failures)
         detach(lambda: source, owner, made.close, failures)
         if len(failures) > before:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, IpamPluginMissing
+from ipam.store.privilege import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,10 +35,10 @@ def detach(
         source = find()
         if source.before_link:
             source.hand_back(owner)
-    try:
+    before = len(failures)
+    with collecting(failures):
         remove()
-    except CniError as error:
-        failures.append(error)
+    if len(failures) > before:
         return
     if source is not None:
         with collecting(failures):
@@ -46,11 +47,13 @@ def detach(
 
 @contextmanager
 def collecting(failures: list[CniError]) -> Iterator[None]:
-    """Go on after a failure, but remember it."""
+    """Go on after a failure, the system's refusals among them, but remember it."""
     try:
         yield
     except CniError as error:
         failures.append(error)
+    except OSError as error:
+        failures.append(failure_of(error))
 
 
 def worth_telling(failures: list[CniError], owner: Owner) -> list[CniError]:

@@ -98,7 +98,7 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
     owner = attachment.owner
     failures: list[CniError] = []
     is_gone = is_free = False
-    with _home(attachment, node, asked.homes) as namespace:
+    with _home(attachment, node, asked) as namespace:
         if (namespace is not None or attachment.executed) and not is_current(node.store, attachment):
             return False
 
@@ -124,17 +124,23 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
 
 
 @contextmanager
-def _home(attachment: Attachment, node: Node, homes: Mapping[str, str]) -> Iterator[Namespace | None]:
-    """The attachment's namespace, locked; None if it is gone, and the interface with it."""
+def _home(attachment: Attachment, node: Node, asked: Asked) -> Iterator[Namespace | None]:
+    """The attachment's namespace, locked; None if it is gone, and the interface with it.
+
+    Raises InvalidNamespace for the caller's own, in which nothing is removed: what is attached there stays, all of it.
+    """
     found: Namespace | None = None
     with ExitStack() as stack:
-        for path in filter(None, (attachment.netns, homes.get(attachment.netns_id))) if attachment.device else ():
+        for path in filter(None, (attachment.netns, asked.homes.get(attachment.netns_id))) if attachment.device else ():
             with suppress(UnknownContainer, InvalidNamespace):
                 namespace = stack.enter_context(closing(node.open_namespace(path)))
-                if namespace.identity == attachment.netns_id != own_identity():
+                if namespace.identity == attachment.netns_id:
                     found = namespace
                     break
+        if found is not None and found.identity == own_identity() and attachment.boot_id != node.boot_id:
+            found = None  # after a reboot another namespace has the number
         if found is not None:
+            container.require_foreign(found, asked.environment)
             found.lock(node.settings.state_dir)
         yield found
 

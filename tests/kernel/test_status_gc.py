@@ -13,6 +13,7 @@ import pytest
 from plugin.link.netns import open_namespace
 from tests.agent.process import until
 from tests.lan import SUBNET4, Lan
+from tests.ways import Executed
 
 if TYPE_CHECKING:
     from tests.namespaces import Namespace
@@ -218,3 +219,21 @@ def test_gc_takes_nothing_that_came_while_it_was_at_work(lan: Lan, runtime: Runt
         runtime.check(config, container).expect()
     late = [runtime.add(config, lan.container()).addresses for _ in range(2)]
     assert len({address for each in (*given, *late) for address in each}) == len(given) + len(late)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gc_frees_nothing_that_lives_where_it_stands(lan: Lan, runtime: Runtime, kind: str) -> None:
+    """In the caller's own namespace nothing is removed, and what stays there keeps its address."""
+    config = network(runtime, kind)
+    container, other = lan.container(), lan.container()
+    runtime.add(config, container).expect()
+    held = runtime.held()
+    runtime.add(config, other).expect()
+    usual, runtime.way = runtime.way, Executed("", wrapper=("nsenter", f"--net={container.path}"))
+    refused = runtime.gc(config)
+    assert refused.code == 8
+    assert "should not be the same" in refused.msg
+    assert ("net1" in container.links(), other.links(), runtime.held()) == (True, ["lo"], held)
+    runtime.way = usual
+    runtime.gc(config).expect()
+    assert (container.links(), runtime.held()) == (["lo"], [])
