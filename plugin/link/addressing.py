@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
-from plugin.link import messages, rtnl, sysctl
+from plugin.link import loopback, messages, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ def apply(
     """Give the addresses, bring the link up and add the routes, in one conversation; then await IPv6 DAD.
 
     The link is down before: sysctls have to be in force when it comes up, and the kernel announces by gratuitous ARP
-    and unsolicited NA what the link has at that moment. The caller removes the link if this raises AddressFailure,
-    DuplicateAddress, MasterUnusable or TryAgain.
+    and unsolicited NA what the link has at that moment. The caller removes the link, and then has the loopback
+    switched back, if this raises AddressFailure, DuplicateAddress, MasterUnusable or TryAgain.
     """
     ipv6 = any(a.address.version == 6 for a in addresses)  # noqa: PLR2004 - the version of the protocol
-    with ExitStack() as undo, ExitStack() as sockets:
+    with ExitStack() as sockets:
         with namespace.entered():
-            _set_sysctls(namespace, link.name, ipv6=ipv6, undo=undo)
+            _set_sysctls(container, link.name, ipv6=ipv6)
             changes = sockets.enter_context(Netlink()) if ipv6 else None
         if changes is not None:
             changes.subscribe_ipv6_addresses()
@@ -73,7 +73,6 @@ def apply(
         _send(container, link, labelled)
         if changes is not None:
             _await_dad(container, changes, link, {str(a.address) for a in addresses})
-        undo.pop_all()
 
 
 def completed(routes: Iterable[Route], addresses: tuple[AssignedAddress, ...]) -> list[Route]:
@@ -135,7 +134,7 @@ def _route_label(route: Route, link: Link) -> str:
     return f"failed to add route '{route.dst}{via} dev {link.name}'"
 
 
-def _set_sysctls(namespace: Namespace, ifname: str, *, ipv6: bool, undo: ExitStack) -> None:
+def _set_sysctls(container: Netlink, ifname: str, *, ipv6: bool) -> None:
     """What has to be in force before the link comes up. The thread is in the container's namespace."""
     for family, key in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
         try:
@@ -145,9 +144,7 @@ def _set_sysctls(namespace: Namespace, ifname: str, *, ipv6: bool, undo: ExitSta
     if not ipv6:
         return
     try:
-        if sysctl.read("ipv6", "lo", "disable_ipv6") == "1":
-            sysctl.write("ipv6", "lo", "disable_ipv6", "0")
-            undo.callback(_restore, namespace, "lo", "disable_ipv6", "1")
+        loopback.switch_on(container)
         sysctl.write("ipv6", ifname, "disable_ipv6", "0")
         sysctl.write("ipv6", ifname, "keep_addr_on_down", "1")
     except OSError as error:
@@ -156,11 +153,6 @@ def _set_sysctls(namespace: Namespace, ifname: str, *, ipv6: bool, undo: ExitSta
             "or no IPv6 address",
             str(error.filename),
         ) from error
-
-
-def _restore(namespace: Namespace, ifname: str, key: str, value: str) -> None:
-    with namespace.entered():
-        sysctl.write("ipv6", ifname, key, value)
 
 
 def _await_dad(container: Netlink, changes: Netlink, link: Link, wanted: set[str]) -> None:

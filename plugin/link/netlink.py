@@ -165,6 +165,10 @@ class Netlink:
         found = self._dump(messages.dump_addresses(index, family), answers.read_address)
         return [address for address in found if address.index == index]
 
+    def all_addresses(self, family: int) -> list[LinkAddress]:
+        """The addresses of every device, of one family."""
+        return self._dump(messages.dump_addresses(0, family), answers.read_address)
+
     def routes(self, family: int, table: int = rtnl.RT_TABLE_MAIN) -> list[KernelRoute]:
         """The routes of one family and table (RT_TABLE_UNSPEC: of all); none where the table does not exist."""
         try:

@@ -10,7 +10,7 @@ from conf.errors import CniError, InterfaceExists, IpamPluginFailure, collected
 from conf.result import Interface, Result, ResultIp, read_result
 from ipam.resolve import acquire, source_for
 from ipam.store.privilege import failure_of
-from plugin.link import addressing, macvlan, messages
+from plugin.link import addressing, loopback, macvlan, messages
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.result import render_result
 from plugin.verbs import container
@@ -49,6 +49,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         source.passed_on = namespace.locks
         assignment = acquire(source, attachment, environment, means, replace=True)
         made = ExitStack()
+        undo.callback(loopback.switch_back, inside, namespace)
         undo.push(_detaching(source, attachment.owner, made))
         place = macvlan.Place(outside, inside, namespace)
         link = macvlan.create(place, _wanted(request, master), environment.container_id, made)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conf.errors import InvalidNamespace
-from plugin.link import macvlan
+from plugin.link import loopback, macvlan
 from plugin.link.netlink import Netlink
 from plugin.link.netns import Namespace, own_identity
 
@@ -84,12 +84,11 @@ def is_removable(link: Link, owner: Owner, known: Attachment | None, namespace: 
 
 
 def remove_interface(namespace: Namespace, owner: Owner, known: Attachment | None) -> None:
-    """Remove the attachment's interface if it is there and ours. Raises LinkFailure."""
+    """Remove the attachment's interface if it is there and ours, and what was changed for it. Raises LinkFailure."""
     with netlink_in(namespace) as container:
         link = macvlan.find(container, owner.container_id, owner.ifname)
-        if link is None:
-            return
-        if is_removable(link, owner, known, namespace):
+        if link is not None and is_removable(link, owner, known, namespace):
             macvlan.delete(container, link.index)
-        else:
+        elif link is not None:
             log.warning("%s in %s is not ours (%s) and stays", link.name, namespace.path, link.kind or "hardware")
+        loopback.switch_back(container, namespace)

@@ -13,6 +13,7 @@ from tests.frames import Capture, gratuitous_arp, unsolicited_advertisement
 from tests.lan import GATEWAY4, GATEWAY6, SUBNET4, SUBNET6, Lan
 
 if TYPE_CHECKING:
+    from tests.namespaces import Namespace
     from tests.runtime import Json, Runtime
 
 
@@ -132,6 +133,45 @@ def test_ipv6_is_switched_on_where_the_runtime_left_it_off(lan: Lan, runtime: Ru
     assert kernel_state.cidrs(container) == ["fd00:9::50/64"]
     assert container.sysctl("net/ipv6/conf/net1/disable_ipv6") == 0
     assert test_lan.reachable({"gateway": (container, GATEWAY6)}) == {"gateway": True}
+
+
+def ipv6_of_loopback(container: Namespace) -> tuple[int, object]:
+    """Whether it is off, and what marks that."""
+    return container.sysctl("net/ipv6/conf/lo/disable_ipv6"), container.ip("link", "show", "lo")[0].get("ifalias")
+
+
+def test_ipv6_of_the_loopback_is_off_again_behind_the_last_attachment(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    container.sysctl("net/ipv6/conf/lo/disable_ipv6", 1)
+    four, six = runtime.config(static("10.9.0.50/24")), runtime.config(static("fd00:9::50/64"))
+    runtime.add(six, container).expect()
+    runtime.add(runtime.config(static("fd00:9::51/64")), container, ifname="net2").expect()
+    runtime.add(four, container, ifname="net3").expect()
+    on = ipv6_of_loopback(container)
+    assert on[0] == 0
+    runtime.delete(six, container).expect()
+    assert ipv6_of_loopback(container) == on
+    runtime.delete(six, container, ifname="net2").expect()
+    assert ipv6_of_loopback(container) == (1, None)
+    runtime.delete(four, container, ifname="net3").expect()
+    assert ipv6_of_loopback(container) == (1, None)
+
+
+def test_ipv6_of_a_loopback_that_had_it_stays_on(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    before = ipv6_of_loopback(container)
+    runtime.add(runtime.config(static("fd00:9::50/64")), container).expect()
+    assert ipv6_of_loopback(container) == before
+    runtime.delete(runtime.config(static("fd00:9::50/64")), container).expect()
+    assert ipv6_of_loopback(container) == before == (0, None)
+
+
+def test_an_add_that_fails_leaves_the_loopback_as_it_was(lan: Lan, runtime: Runtime) -> None:
+    lan.peer.batch("addr add fd00:9::50/64 dev eth0 nodad")
+    container = lan.container(dad=True)
+    container.sysctl("net/ipv6/conf/lo/disable_ipv6", 1)
+    assert runtime.add(runtime.config(static("fd00:9::50/64")), container).code == 106
+    assert ipv6_of_loopback(container) == (1, None)
 
 
 @pytest.mark.parametrize("gateway", [None, GATEWAY6], ids=["no gateway", "gateway"])
