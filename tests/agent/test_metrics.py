@@ -146,6 +146,7 @@ def test_pools_agree_with_status(runtime: Runtime, lan: Lan, measured: Measured,
         assert numbers("stores_readable") == 1
         return [numbers(f"pool_{name}", *labels) for name in ("addresses", "used", "free", "earlier_boot")]
 
+    runtime.settings.write_text(runtime.settings.read_text() + 'status_exhausted = "error"\n')
     runtime.status(config).expect()
     assert pool() == [2, 0, 2, 0]
     containers = [lan.container(), lan.container()]
