@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Judged = TypeVar("Judged")
 REMEMBERED: Final = 1 << 14  # bytes of a document
 DEEPEST: Final = 128  # levels of a document
+MOST_PARTS: Final = 1 << 18
+"""Brackets, colons and commas of a document: Python takes up to a hundred bytes for each object, and for each key."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,9 @@ def remembering(judge: Callable[[Document], Judged]) -> Callable[[Document], Jud
 def decode_json(data: bytes) -> Any:  # noqa: ANN401 - whatever the JSON holds
     """Decode UTF-8 with one JSON value in it, which can be encoded again; raises ValueError."""
     text = data.decode()
+    if len(text) > MOST_PARTS and sum(map(text.count, "[{:,")) > MOST_PARTS:
+        msg = f"it has more than {MOST_PARTS} brackets, colons and commas"
+        raise ValueError(msg)
     try:
         values = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError as error:

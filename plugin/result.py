@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from conf.printable import shortened
 from conf.versions import FIRST_VERSION_WITH_INTERFACE_MTU, FORMS, LATEST, SUPPORTED, at_least
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def render_result(result: Result, version: str) -> bytes:
 
 
 def render_error(error: CniError, version: str) -> bytes:
-    """An error's answer (SPEC 1.1, "Error"); ``details`` is left out when there are none."""
+    """An error's answer (SPEC 1.1, "Error"), its texts cut to a length; ``details`` is left out when there are none."""
     stated = version if version in SUPPORTED else LATEST
-    body = {"cniVersion": stated, "code": error.code, "msg": error.msg} | _present(details=error.details)
+    body = {"cniVersion": stated, "code": error.code, "msg": shortened(error.msg)}
+    body |= _present(details=shortened(error.details))
     return _encode(body, sort=False)
 
 
