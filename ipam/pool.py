@@ -122,7 +122,7 @@ def _next(tx: Transaction, range_set: RangeSet) -> IPAddress:
 
 
 def _as_wished(tx: Transaction, range_set: RangeSet, wish: IPAddress) -> IPAddress:
-    if wish in range_set.gateways:
+    if wish.value in range_set.gateways:
         text = f"requested ip {canonical(wish)} is subnet's gateway; request another"
         raise AddressUnavailable(f"{_at(range_set)}: {text}", f"the range set is {range_set.key}")
     holder = tx.holder(wish)

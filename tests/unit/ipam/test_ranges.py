@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from netaddr import IPAddress, IPNetwork
 
 from conf.addresses import RangeConfig
 from conf.errors import InvalidNetworkConfig
+from conf.ipam import MOST_RANGES
 from ipam.ranges import canonical, merged, range_sets
 from tests.examples import SAME_EVERYWHERE
 from tests.unit.ipam.builders import sets, span
@@ -195,3 +197,20 @@ def test_merged_intervals_have_the_same_numbers_and_gaps_between(intervals: list
     numbers = {n for low, high in intervals for n in range(low, high + 1)}
     assert {n for low, high in result for n in range(low, high + 1)} == numbers
     assert all(one[1] + 1 < two[0] for one, two in itertools.pairwise(result))
+
+
+@pytest.mark.parametrize("in_one_set", [True, False], ids=["one set", "a set each"])
+def test_as_many_ranges_as_there_may_be_take_no_second(in_one_set: bool) -> None:  # noqa: FBT001 - a parameter
+    """Each has its gateway, and none is compared with each other."""
+    configs = tuple(span(f"10.{number // 256}.{number % 256}.0/24") for number in range(MOST_RANGES))
+    began = time.process_time()
+    made = range_sets((configs,) if in_one_set else tuple((each,) for each in configs))
+    assert sum(each.capacity for each in made) == 253 * MOST_RANGES
+    assert time.process_time() - began < 1
+
+
+def test_an_overlap_is_found_wherever_it_is() -> None:
+    configs = [(span(f"10.{number // 256}.{number % 256}.0/24"),) for number in range(MOST_RANGES)]
+    configs[3] = (span("10.7.0.0/16", "10.7.9.9", "10.7.10.1"),)
+    with pytest.raises(InvalidNetworkConfig, match=f"range set 3 overlaps with {7 * 256 + 9}; "):
+        range_sets(tuple(configs))
