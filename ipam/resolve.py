@@ -18,7 +18,7 @@ from ipam.source import HeldElsewhere, Source
 from ipam.static import assigned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from conf.document import Document
     from conf.environment import Environment
@@ -78,17 +78,26 @@ def read_built_in(request: Request) -> tuple[IpamConfig, tuple[RangeSet, ...]]:
     return config, sets
 
 
-def acquire(
-    source: Source, attachment: Attachment, environment: Environment, means: Means, *, replace: bool
+def acquire(  # noqa: PLR0913 - what is asked for, of whom, and what for
+    source: Source,
+    attachment: Attachment,
+    environment: Environment,
+    means: Means,
+    *,
+    replace: bool,
+    require_gone: Callable[[Attachment], None] | None = None,
 ) -> Assignment:
     """The source's ``acquire``, before which is freed what a record of the attachment leads to in other places.
 
+    ``require_gone`` raises for the record of an interface that is still there, in another namespace.
     An executed plugin that does not take it back keeps no container from its addresses: the log has what it answered.
     """
     try:
         return source.acquire(attachment, replace=replace)
     except HeldElsewhere as held:
         former = held.former
+    if require_gone is not None and former.netns_id != attachment.netns_id:
+        require_gone(former)
     try:
         place = source_of_record(former, environment, None, means)
         place.passed_on = source.passed_on

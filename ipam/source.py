@@ -94,8 +94,9 @@ def take_over(
 
 
 def _leads_elsewhere(former: Attachment, anew: Attachment) -> bool:
-    """Whether a record, the interface of which is not there, leads to what the new one does not.
+    """Whether a record leads to what the new one does not: another namespace, where the interface may be, or directory.
 
     To an executed plugin in any case: it may hold what an ADD that was killed got, or a DEL that was did not give back.
     """
-    return former.executed or former.ipam_dir not in {"", anew.ipam_dir}
+    is_there = former.device != "" and former.netns_id != anew.netns_id
+    return is_there or former.executed or former.ipam_dir not in {"", anew.ipam_dir}

@@ -47,7 +47,10 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
         _clear_the_way(inside, attachment, node)
 
         source.passed_on = namespace.locks
-        assignment = acquire(source, attachment, environment, means, replace=True)
+        assignment = acquire(
+            source, attachment, environment, means,
+            replace=True, require_gone=lambda former: container.require_gone(former, node),
+        )  # fmt: skip
         made = ExitStack()
         undo.callback(loopback.switch_back, inside, namespace)
         undo.push(_detaching(source, attachment.owner, made))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from conf.errors import InvalidNamespace
+from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, UnknownContainer
 from plugin.link import loopback, macvlan
 from plugin.link.netlink import Netlink
 from plugin.link.netns import Namespace, own_identity
@@ -81,6 +81,26 @@ def is_removable(link: Link, owner: Owner, known: Attachment | None, namespace: 
     if known is not None and known.netns_id != namespace.identity:
         return link.alias == alias_of(owner)
     return link.alias == alias_of(owner) or not link.alias.startswith(ALIAS_PREFIX)
+
+
+def require_gone(former: Attachment, node: Node) -> None:
+    """Raise InterfaceExists where a recorded interface lives, which would keep an address that another is given."""
+    if not former.device or former.boot_id != node.boot_id:
+        return
+    try:
+        namespace = node.open_namespace(former.netns)
+    except (UnknownContainer, InvalidNamespace, InvalidEnvironment):
+        return
+    owner = former.owner
+    with closing(namespace), netlink_in(namespace) as container:
+        link = macvlan.find(container, owner.container_id, owner.ifname)
+        if namespace.identity != former.netns_id or link is None or not is_removable(link, owner, former, namespace):
+            return
+        raise InterfaceExists(
+            f'interface "{owner.ifname}" of this container exists already, in {former.netns}: file exists; '
+            "call DEL first, with that as CNI_NETNS or none",
+            f'it is "{link.name}" there, with index {link.index}',
+        )
 
 
 def remove_interface(namespace: Namespace, owner: Owner, known: Attachment | None) -> None:

@@ -35,21 +35,21 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
         known = tx.attachment(owner)
         if known is None:
             renamed = tx.of_other_networks(owner)
-    namespace = _open(request, known, node)
     with ExitStack() as locked:
-        if namespace is not None:
-            locked.enter_context(closing(namespace))
-            # The network has another name by now; in this very container there is one interface of that name.
-            known = next((each for each in renamed if each.netns_id == namespace.identity), known)
-            owner = known.owner if known else owner
-            try:
-                _lock(namespace, node)
-            except TryAgain as error:
-                raise collected([*failures, error]) from error
+        namespaces = _open(request, known, node, locked)
+        # The network has another name by now; in this very container there is one interface of that name.
+        homes = {each.identity for each in namespaces}
+        known = next((each for each in renamed if each.netns_id in homes), known)
+        owner = known.owner if known else owner
+        try:
+            for each in sorted(namespaces, key=lambda namespace: namespace.identity):
+                _lock(each, node)
+        except TryAgain as error:
+            raise collected([*failures, error]) from error
 
         def remove() -> None:
-            if namespace is not None:
-                container.remove_interface(namespace, owner, known)
+            for each in namespaces:
+                container.remove_interface(each, owner, known)
 
         # Locked until all is freed, or an ADD that has waited for us would lose what it was given.
         detach(lambda: source_for_release(request, known, node.means), owner, remove, failures)
@@ -67,29 +67,33 @@ def _lock(namespace: Namespace, node: Node) -> None:
         log.warning("the namespace is not locked: %s", error)
 
 
-def _open(request: Request, known: Attachment | None, node: Node) -> Namespace | None:
-    """The container's namespace; None if it is gone.
+def _open(request: Request, known: Attachment | None, node: Node, opened: ExitStack) -> list[Namespace]:
+    """The container's namespaces, none if it is gone: that of CNI_NETNS, and the recorded one where that is another.
 
-    Without CNI_NETNS, or with one that leads nowhere, the recorded one is looked for: while the interface lives there,
-    its address is in use.
-    Raises InvalidNamespace for the caller's own, unless the container is known to have lived elsewhere: then its path
-    came to name another process, and its namespace is gone.
+    While the interface lives where ADD has made it, its address is in use, whatever CNI_NETNS says by now.
+    ``opened`` closes them. Raises InvalidNamespace for the caller's own, unless the container is known to have lived
+    elsewhere: then its path came to name another process.
     """
     environment = request.environment
     recorded = known.netns if known else ""
-    paths = dict.fromkeys((environment.netns or recorded, recorded))
-    found = (_open_if_there(path, node, is_recorded=path == recorded) for path in paths)
-    namespace = next(filter(None, found), None)
-    if namespace is None:
-        return None
-    try:
-        container.require_foreign(namespace, environment)
-    except InvalidNamespace:
-        namespace.close()
-        if known is None or known.netns_id == namespace.identity:
-            raise
-        return None
-    return namespace
+    found: list[Namespace] = []
+    for path in dict.fromkeys((environment.netns or recorded, recorded)):
+        namespace = _open_if_there(path, node, is_recorded=path == recorded)
+        if namespace is None:
+            continue
+        opened.enter_context(closing(namespace))
+        is_home = known is None or namespace.identity == known.netns_id
+        try:
+            container.require_foreign(namespace, environment)
+        except InvalidNamespace:
+            if is_home:
+                raise
+            continue
+        if is_home or path == (environment.netns or recorded):  # a path that was only recorded may be another's by now
+            found.append(namespace)
+        if is_home:
+            break
+    return found
 
 
 def _open_if_there(path: str, node: Node, *, is_recorded: bool) -> Namespace | None:
