@@ -19,6 +19,9 @@ PYTEST_ARGS ?=
 # What is called with pytest's arguments; .ci/run has one that runs again what failed.
 PYTEST ?= .venv/bin/python -m pytest
 BENCH_ARGS ?=
+# Which walk `make soak` takes, and for how long: by default a new one, until Ctrl-C.
+SEED ?=
+SECONDS ?=
 
 VENV := .venv
 # The releases of the reference plugins to compare with (tests/reference.py), and the suites of Debian that have each.
@@ -183,6 +186,10 @@ test: root setup-test ## Run everything: linters, architecture, the plugin on a 
 .PHONY: unit
 unit: $(VENV)/test.stamp ## Run the tests of tests/unit: no root, no packages of the system, no interfaces
 	@$(WITH_VENV) $(PYTEST) $(PARALLEL) --quiet $(PYTEST_ARGS) tests/unit
+
+.PHONY: soak
+soak: root setup-test ## Walk at random over all that a node can do until something is wrong, or for SECONDS; SEED=... once more (root)
+	@$(WITH_VENV) exec $(VENV_PYTHON) -m tests.soak $(if $(SEED),--seed=$(SEED)) $(if $(SECONDS),--seconds=$(SECONDS))
 
 .PHONY: test-python
 test-python: root ## Run the tests on another Python, in a copy of the tree: PYTHON=..., or the newest that Debian has (root)

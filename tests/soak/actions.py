@@ -1,0 +1,210 @@
+"""What a walk does, step by step: drawn from its seed alone, never from an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONTAINERS: Final = 4
+CALLERS: Final = 2
+IFNAMES: Final = ("net1", "net2")
+NETWORKS: Final = ("pool", "files", "executed", "static", "layer2")
+MASTERS: Final = {"pool": "m0", "files": "m1", "executed": "m0", "static": "m1", "layer2": "m0"}
+WAYS: Final = ("door", "agent", "launcher")
+SETTLE_EVERY: Final = 25
+
+Slot = tuple[int, str]
+"""A place for an attachment: which container, and the interface's name."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a plugin by one of the callers.
+
+    ``netns`` says how the namespace is named: by its "name", by a "process" that lives there, or not at all.
+    ``former`` means the container that was in this place before. ``valid`` is GC's list. ``limit`` is what the process
+    lacks ("nofile=N", "ptrace"); ``kill`` is who is killed ("plugin", "delegate") at which ``moment`` of an usual call.
+    """
+
+    verb: str
+    caller: int = 0
+    container: int = 0
+    ifname: str = ""
+    network: str = "pool"
+    way: str = "door"
+    netns: str = "name"
+    former: bool = False
+    valid: tuple[Slot, ...] = ()
+    limit: str = ""
+    kill: str = ""
+    moment: float = 0.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens to the node: to a container, to a master, or to all of it."""
+
+    kind: str
+    container: int = 0
+    master: str = ""
+    moment: float = 0.0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What happens at the same time; its events are begun with the calls."""
+
+    calls: tuple[Call, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+class Walk:
+    """The endless walk of a seed: the same batches whenever it is taken."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311 - it is to be repeated
+        self._planned: dict[Slot, str] = {}
+        self._missing: list[str] = []
+        self._is_full = False
+
+    def batches(self) -> Iterator[Batch]:
+        """Batch after batch; after some of them the node settles and is compared as a whole."""
+        while True:
+            for _ in range(SETTLE_EVERY):
+                yield self._batch()
+            self._missing, self._is_full = [], False
+            yield Batch(events=(Event("settle"),))
+
+    def _batch(self) -> Batch:
+        draw = self._random.random()
+        if draw < 0.22:
+            return self._happening()
+        calls = [self._call()]
+        if draw > 0.55:
+            calls.append(self._rival(calls[0]))
+        return Batch(tuple(calls), self._meanwhile(calls))
+
+    # Calls
+
+    def _call(self) -> Call:
+        slot = self._slot()
+        verb = self._verb(slot)
+        return self._of(slot, verb)
+
+    def _verb(self, slot: Slot) -> str:
+        """What brings a slot on, in most cases; now and then anything."""
+        usual = ("DEL", "DEL", "DEL", "CHECK", "GC") if slot in self._planned else ("ADD", "ADD", "ADD", "ADD", "GC")
+        return self._random.choice((*usual, *usual, "ADD", "DEL", "CHECK", "STATUS"))
+
+    def _rival(self, first: Call) -> Call:
+        """A second call at the same time: often on the same container, or a GC of the same network."""
+        draw = self._random.random()
+        if draw < 0.35:
+            slot = (first.container, self._random.choice(IFNAMES))
+            return self._of(slot, self._verb(slot))
+        if draw < 0.6:
+            gc = self._of(self._slot(), "GC")
+            return replace(gc, network=first.network)
+        return self._call()
+
+    def _of(self, slot: Slot, verb: str) -> Call:
+        network = self._planned.get(slot) or self._random.choice(NETWORKS)
+        if verb != "GC" and self._random.random() < 0.05:
+            network = self._random.choice(NETWORKS)
+        call = Call(
+            verb, slot[0] * CALLERS // CONTAINERS, slot[0], slot[1], network,
+            way=self._random.choice(WAYS), netns=self._random.choice(("name", "name", "process")),
+        )  # fmt: skip
+        call = self._disturbed(call)
+        if verb == "ADD":
+            self._planned.setdefault(slot, network)
+        elif verb == "DEL":
+            self._planned.pop(slot, None)
+            if self._random.random() < 0.1:
+                call = replace(call, netns="")
+        elif verb == "GC":
+            call = replace(call, network=self._random.choice(NETWORKS), caller=self._random.randrange(CALLERS))
+            call = replace(call, valid=self._valid(call.caller))
+        return call
+
+    def _disturbed(self, call: Call) -> Call:
+        draw = self._random.random()
+        moment = round(self._random.uniform(0.0, 1.1), 3)
+        if draw < 0.08:
+            return replace(call, kill="plugin", moment=moment)
+        if draw < 0.3 and call.network == "executed":
+            return replace(call, kill="delegate", moment=moment)
+        if draw > 0.93 and call.verb in {"DEL", "GC"}:
+            return replace(call, way="door", netns="process", limit="ptrace")
+        if draw > 0.82:
+            return replace(call, way="door", limit=f"nofile={self._random.randrange(4, 20)}")
+        return call
+
+    def _valid(self, caller: int) -> tuple[Slot, ...]:
+        """All that is planned, what this caller alone has, or every slot."""
+        slots = [(container, ifname) for container in range(CONTAINERS) for ifname in IFNAMES]
+        draw = self._random.random()
+        if draw < 0.4:
+            slots = [slot for slot in slots if slot in self._planned]
+        elif draw < 0.7:
+            slots = [slot for slot in slots if slot in self._planned and slot[0] * CALLERS // CONTAINERS == caller]
+        return tuple(slots)
+
+    def _slot(self) -> Slot:
+        return self._random.randrange(CONTAINERS), self._random.choice(IFNAMES)
+
+    # Events
+
+    def _meanwhile(self, calls: list[Call]) -> tuple[Event, ...]:
+        """What happens beside calls: an agent dies or is replaced, a tenant acts where nothing is being made."""
+        draw = self._random.random()
+        moment = round(self._random.uniform(0.0, 1.1), 3)
+        if draw < 0.06:
+            return (Event("kill agent", moment=moment),)
+        if draw < 0.12:
+            return (Event("replace agent", moment=moment),)
+        if draw < 0.3 and all(call.verb != "ADD" and not call.kill for call in calls):
+            kind = self._random.choice(("rename", "swap", "alias"))
+            return (Event(kind, calls[0].container, moment=moment),)
+        return ()
+
+    def _happening(self) -> Batch:
+        """Something by itself; what is lacking comes back before long."""
+        if self._is_full and self._random.random() < 0.4:
+            self._is_full = False
+            return Batch(events=(Event("drain"),))
+        if self._missing and self._random.random() < 0.4:
+            return Batch(events=(Event("bring back", master=self._missing.pop()),))
+        kind = self._random.choice(
+            ("rename", "rename", "swap", "swap", "alias", "vanish", "vanish", "lose", "fill", "reboot", "replace agent")
+        )
+        container = self._random.randrange(CONTAINERS)
+        if kind == "lose":
+            master = self._random.choice(sorted(set(MASTERS.values())))
+            if master not in self._missing:
+                self._missing.append(master)
+            return Batch(events=(Event(kind, master=master),))
+        if kind == "fill":
+            self._is_full = True
+        if kind == "reboot":
+            self._planned.clear()
+        if kind == "vanish":
+            return self._vanishing(container)
+        return Batch(events=(Event(kind, container),))
+
+    def _vanishing(self, container: int) -> Batch:
+        """A container ends; its runtime calls DEL, or never does."""
+        networks = {ifname: self._planned.pop((container, ifname), "") for ifname in IFNAMES}
+        asked = [ifname for ifname in IFNAMES if networks[ifname] and self._random.random() < 0.6]
+        calls = [
+            Call(
+                "DEL", container * CALLERS // CONTAINERS, container, ifname, networks[ifname],
+                way=self._random.choice(WAYS), netns=self._random.choice(("name", "process", "")), former=True,
+            )
+            for ifname in asked
+        ]  # fmt: skip
+        return Batch(tuple(calls), (Event("vanish", container),))

@@ -1,0 +1,125 @@
+"""Walks a node, batch after batch, and has each judged; whatever it makes ends with its own namespaces."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.soak.actions import NETWORKS, Walk
+from tests.soak.history import History
+from tests.soak.judge import Violation, judge, settled
+from tests.soak.model import Model
+from tests.soak.node import Node
+
+if TYPE_CHECKING:
+    from tests.soak.actions import Batch
+    from tests.soak.history import Step
+
+OWN: Final = ("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Mounts and processes of its own: the kernel removes all of them with the machine, however that ends."""
+PLACE: Final = Path("/run")
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+DISK: Final = "6m"
+
+
+@dataclass
+class Machine:
+    """One walk, for so many seconds or until it is interrupted."""
+
+    seed: int
+    seconds: float
+    counted: Counter[str] = field(default_factory=Counter)
+
+    def run(self) -> None:
+        """Raise Violation, with the history and the state of the node in its notes."""
+        directory = _prepare()
+        self.history = History(directory / "history")
+        self.model = Model()
+        self.node = Node(directory, directory / "boot_id")
+        self.began = time.monotonic()
+        for batch in Walk(self.seed).batches():
+            if time.monotonic() - self.began > self.seconds:
+                return
+            try:
+                self._go(batch)
+            except Violation as violation:
+                self._explain(violation)
+                raise
+
+    def _go(self, batch: Batch) -> None:
+        kinds = {event.kind for event in batch.events}
+        self._together(batch, events_first="vanish" in kinds)  # DEL comes when the container is gone
+        if "settle" in kinds:
+            self._settle()
+
+    def _together(self, batch: Batch, *, events_first: bool) -> None:
+        with ThreadPoolExecutor(3) as threads:
+            events = [threads.submit(self.node.happen, event) for event in batch.events]
+            if events_first:
+                for event in events:
+                    event.result()
+            calls = [threads.submit(self.node.call, call) for call in batch.calls]
+            steps = [each.result() for each in (*events, *calls)]
+        self._judge([replace(step, disturbed=step.disturbed or _is_disturbed(step, batch)) for step in steps])
+
+    def _judge(self, steps: list[Step]) -> None:
+        for step in steps:
+            self.counted[step.verb or step.action.kind] += 1  # type: ignore[union-attr] # the one or the other
+            if step.outcome is not None and not step.ok:
+                self.counted[f"code {step.outcome.code}" if not step.killed else "killed"] += 1
+        self.history.add(steps)
+        self.node.rest()
+        lives = self.model.follow(steps)
+        survey = self.node.look()
+        self.model.meet(survey)
+        judge(self.model, steps, lives, survey, self.node.missing)
+
+    def _settle(self) -> None:
+        """GC with the right list in every network leaves exactly what lives."""
+        before = self.node.look()
+        living = frozenset(self.model.owners[each.mac] for each in before.interfaces)
+        for network in NETWORKS:
+            self._judge([self.node.right_gc(network, living)])
+        settled(before, self.node.look(), self.model.owners)
+
+    def _explain(self, violation: Violation) -> None:
+        for line in self.history.that_matters(violation.containers, violation.networks):
+            violation.add_note(line)
+        violation.add_note(self.node.look().text())
+
+    def figures(self) -> str:
+        """What was done, in one line."""
+        counted = ", ".join(f"{name} {number}" for name, number in sorted(self.counted.items()))
+        return f"{time.monotonic() - self.began:.0f} s, {len(self.history.steps)} steps: {counted}"
+
+
+def _is_disturbed(step: Step, batch: Batch) -> bool:
+    """Whether somebody was killed whom the step may have needed: an agent, or any executed plugin."""
+    delegates = any(call.kill == "delegate" for call in batch.calls)
+    return any(event.kind == "kill agent" for event in batch.events) or (delegates and step.network == "executed")
+
+
+def _prepare() -> Path:
+    """Mounts that nobody else sees: an empty /run, a small disk, and a file in the place of the boot's id."""
+    assert os.getpid() == 1, "it is run in a pid namespace of its own"
+    mount = ("mount", "-t", "tmpfs", "tmpfs")
+    subprocess.run([*mount, PLACE], check=True)
+    directory = PLACE / "soak"
+    (directory / "small").mkdir(parents=True)
+    (PLACE / "netns").mkdir()
+    subprocess.run([*mount, "-o", f"size={DISK}", directory / "small"], check=True)
+    (directory / "boot_id").write_text(BOOT_ID.read_text())
+    subprocess.run(["mount", "--bind", directory / "boot_id", BOOT_ID], check=True)
+    return directory
+
+
+def in_its_own(*words: str) -> list[str]:
+    """The command that runs the machine with these arguments, in namespaces of its own."""
+    return [*OWN, sys.executable, "-m", "tests.soak", "--inside", *words]

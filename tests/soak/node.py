@@ -1,0 +1,357 @@
+"""The node of a walk: it carries out calls and events, and tells when each began, ended and what it answered."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from tests.agent.process import Agent, until
+from tests.lan import Lan
+from tests.namespaces import Namespace, fresh_suffix
+from tests.reference import NEW, reference
+from tests.runtime import DOOR, REPOSITORY, ROLES
+from tests.soak import survey
+from tests.soak.actions import CALLERS, CONTAINERS, IFNAMES, MASTERS, WAYS, Call, Event
+from tests.soak.history import Key, Outcome, Step
+
+if TYPE_CHECKING:
+    from tests.runtime import Json
+    from tests.soak.survey import Survey
+
+LIMIT: Final = 120.0
+"""Seconds that a call may take: a lock is waited for half of it, what is executed has less than that."""
+EXECUTED: Final = "reference"
+"""The name in CNI_PATH of an IPAM plugin that is not ours."""
+RANGES: Final = {"pool": (20, 25), "files": (30, 35), "executed": (40, 45)}
+"""The last parts of the first and last address of a network; fewer than there are slots, so that they come again."""
+TENANT: Final = "exec 9</proc/self/ns/net; flock --nonblock 9; echo in; exec sleep infinity"
+UNPRIVILEGED: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+WITHOUT_PTRACE: Final = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+PAUSE: Final = 0.002
+
+
+@dataclass
+class Container:
+    """A namespace with an unprivileged tenant, who holds the lock that every user may take of it."""
+
+    number: int
+    name: str = field(default_factory=lambda: f"c{fresh_suffix()}")
+
+    def __post_init__(self) -> None:
+        self.namespace = Namespace("ctr")
+        self.tenant = subprocess.Popen(
+            ["nsenter", f"--net={self.namespace.path}", *UNPRIVILEGED, "sh", "-c", TENANT],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert self.tenant.stdout is not None
+        assert self.tenant.stdout.readline() == "in\n"
+
+    def path(self, how: str) -> str:
+        """The namespace's path as a call names it."""
+        return {"name": str(self.namespace.path), "process": f"/proc/{self.tenant.pid}/ns/net", "": ""}[how]
+
+    def end(self) -> None:
+        """Have the tenant die, and with it the namespace and what is in it."""
+        self.tenant.kill()
+        with self.tenant:
+            self.tenant.wait()
+        self.namespace.remove()
+
+
+class Node:
+    """One LAN with a node and its containers below ``directory``, of which ``small`` is a disk that gets full.
+
+    ``boot_id`` is the file that stands for the kernel's.
+    """
+
+    def __init__(self, directory: Path, boot_id: Path) -> None:
+        self.directory = directory
+        self.small = directory / "small"
+        self.lan = Lan()
+        self._boot_id = boot_id
+        self._socket = directory / "agent.sock"
+        self._settings = directory / "settings.toml"
+        self._settings.write_text(f'state_dir = "{self.small / "state"}"\nlog_file = "{directory / "log"}"\n')
+        self._results: dict[Key, Json] = {}
+        self._usual: defaultdict[str, deque[float]] = defaultdict(lambda: deque([0.3], maxlen=9))
+        self._full = self.small / "filler"
+        self.missing: set[str] = set()
+        self._agent_lock = threading.Lock()
+        self._make_paths()
+        for master in sorted(set(MASTERS.values())):
+            self._plug(master)
+        self.containers = [Container(number) for number in range(CONTAINERS)]
+        self.former: dict[int, Container] = {}
+        self.agent = Agent(self._socket).wait_ready()
+
+    def _make_paths(self) -> None:
+        build = self.directory / "launcher"
+        make = ["make", "--silent", "-C", str(REPOSITORY / "launcher"), f"BUILD={build}", f"DOOR={DOOR}"]
+        subprocess.run(make, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for way in WAYS:
+            place = self.directory / "bin" / way
+            place.mkdir(parents=True)
+            for name in (*ROLES, DOOR.name):
+                (place / name).symlink_to(build / "launcher" if way == "launcher" else DOOR)
+            (place / EXECUTED).symlink_to(reference(NEW) / "host-local")
+
+    def _plug(self, master: str) -> None:
+        self.lan.wire.batch(
+            f"link add p{master} type veth peer name {master} netns {self.lan.node.name}",
+            f"link set p{master} master br0 up",
+        )
+        self.lan.node.batch(f"link set {master} up")
+
+    # Calls
+
+    def call(self, call: Call) -> Step:
+        """Carry it out and wait for its end, or that of whoever is killed."""
+        container = self.former.get(call.container) if call.former else self.containers[call.container]
+        assert container is not None
+        key = (container.name, call.ifname)
+        valid = frozenset((self.containers[number].name, ifname) for number, ifname in call.valid)
+        words = ["nsenter", f"--net={self.lan.node.path}", *_limits(call), str(self._bin(call) / "macvlan")]
+        disturbed = bool(call.kill or call.limit) or self.is_full
+        stdin = json.dumps(self._config(call, key, container.number, valid))
+        begin = time.monotonic()
+        process = subprocess.Popen(
+            words, env=self._environment(call, key, container), cwd=self.directory,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with process, self._killing(call, process):
+            try:
+                stdout, stderr = process.communicate(stdin, timeout=LIMIT)
+                outcome = Outcome(process.returncode, _document(stdout), stderr)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                outcome = Outcome(None)
+        end = time.monotonic()
+        if not call.kill:
+            self._usual[call.way].append(end - begin)
+        if call.verb == "ADD" and outcome.ok:
+            self._results[key] = outcome.document
+        return Step(
+            call, begin, end, key if call.verb in {"ADD", "DEL", "CHECK"} else ("", ""), valid,
+            outcome=outcome, disturbed=disturbed,
+        )  # fmt: skip
+
+    def _bin(self, call: Call) -> Path:
+        return self.directory / "bin" / call.way
+
+    def _environment(self, call: Call, key: Key, container: Container) -> dict[str, str]:
+        named = {"CONTAINERID": key[0], "IFNAME": key[1], "NETNS": container.path(call.netns)}
+        shown = {"ADD": 3, "DEL": 3, "CHECK": 3}.get(call.verb, 0)
+        return {
+            "PATH": os.environ["PATH"],
+            "CNI_COMMAND": call.verb,
+            "CNI_PATH": str(self._bin(call)),
+            "CNI_MACVLAN_SETTINGS": str(self._settings),
+            "CNI_MACVLAN_AGENT_SOCKET": "" if call.way == "door" else str(self._socket),
+            **{f"CNI_{name}": value for name, value in list(named.items())[:shown] if value},
+        }
+
+    def _config(self, call: Call, key: Key, number: int, valid: frozenset[Key]) -> Json:
+        config: Json = {
+            "cniVersion": "1.1.0", "name": call.network, "type": "macvlan", "master": MASTERS[call.network],
+        }  # fmt: skip
+        ipam = self._ipam(call.network, number * len(IFNAMES) + IFNAMES.index(call.ifname or IFNAMES[0]))
+        if ipam:
+            config["ipam"] = ipam
+        if call.verb == "GC":
+            config["cni.dev/valid-attachments"] = [{"containerID": each, "ifname": name} for each, name in valid]
+        if call.verb in {"CHECK", "DEL"} and key in self._results:
+            config["prevResult"] = self._results[key]
+        return config
+
+    def _ipam(self, network: str, slot: int) -> Json:
+        if network == "static":
+            return {"type": "static", "addresses": [{"address": f"10.9.0.{100 + slot}/24"}]}
+        if network not in RANGES:
+            return {}
+        first, last = RANGES[network]
+        ranges = [[{"subnet": "10.9.0.0/24", "rangeStart": f"10.9.0.{first}", "rangeEnd": f"10.9.0.{last}"}]]
+        if network == "pool":
+            ranges.append([{"subnet": "fd00:9::/64", "rangeStart": "fd00:9::20", "rangeEnd": "fd00:9::27"}])
+            return {"type": DOOR.name, "ranges": ranges}
+        kind = "host-local" if network == "files" else EXECUTED
+        return {"type": kind, "ranges": ranges, "dataDir": str(self.small / network)}
+
+    @contextlib.contextmanager
+    def _killing(self, call: Call, process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - a generator
+        """Have the one that is to be killed die at its moment, if it is there then."""
+        moment = call.moment * median(self._usual[call.way])
+        if not call.kill:
+            yield
+            return
+        over = threading.Event()
+
+        def kill() -> None:
+            if call.kill == "plugin":
+                over.wait(moment)
+                process.kill()
+                return
+            while not over.wait(PAUSE):
+                for pid in self._delegates():
+                    over.wait(moment / 50)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            yield
+        finally:
+            over.set()
+            killer.join()
+
+    def _delegates(self) -> list[int]:
+        """The executed IPAM plugins; the whole pid namespace is ours."""
+        found = []
+        wanted = str((reference(NEW) / "host-local").resolve())
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{entry.name}/exe") == wanted:  # noqa: PTH115 - it may have ended
+                        found.append(int(entry.name))
+        return found
+
+    # Events
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the small disk is."""
+        return self._full.exists()
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id.read_text().strip()
+
+    def happen(self, event: Event) -> Step:
+        """Have something happen."""
+        if event.moment:
+            threading.Event().wait(event.moment * median(self._usual["door"]))
+        begin = time.monotonic()
+        ended = getattr(self, f"_{event.kind.replace(' ', '_')}")(event)
+        return Step(event, begin, time.monotonic(), containers=frozenset(ended or ()))
+
+    def _rename(self, event: Event) -> None:
+        """A tenant with NET_ADMIN renames an interface, to a name that is free."""
+        self._tenant_does(event, "ip link set net1 down name lan0 && ip link set lan0 up")
+
+    def _swap(self, event: Event) -> None:
+        """It has two interfaces change their names."""
+        steps = [("net1", "other"), ("net2", "net1"), ("other", "net2")]
+        self._tenant_does(event, " && ".join(f"ip link set {old} down name {new}" for old, new in steps))
+        self._tenant_does(event, "ip link set net1 up; ip link set net2 up")
+
+    def _alias(self, event: Event) -> None:
+        self._tenant_does(event, "ip link set net1 alias mine; ip link set net2 alias mine")
+
+    def _tenant_does(self, event: Event, script: str) -> None:
+        """What is not there, or goes meanwhile, is not renamed."""
+        path = self.containers[event.container].namespace.path
+        command = ["nsenter", f"--net={path}", "sh", "-c", script]
+        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+
+    def _vanish(self, event: Event) -> list[str]:
+        return [self._end(self.containers[event.container])]
+
+    def _end(self, container: Container) -> str:
+        """A container ends, and another one begins in its place."""
+        container.end()
+        self.former[container.number] = container
+        self.containers[container.number] = Container(container.number)
+        return container.name
+
+    def _lose(self, event: Event) -> None:
+        """A master goes, and all interfaces on it."""
+        if event.master not in self.missing:
+            self.lan.node.batch(f"link del {event.master}")
+            self.missing.add(event.master)
+
+    def _bring_back(self, event: Event) -> None:
+        self.missing.discard(event.master)
+        self._plug(event.master)
+
+    def _fill(self, event: Event) -> None:
+        """Leave no byte on the disk that has database and leases."""
+        del event
+        with self._full.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(1 << 16))
+
+    def _drain(self, event: Event) -> None:
+        del event
+        self._full.unlink(missing_ok=True)
+
+    def _reboot(self, event: Event) -> list[str]:
+        """Everything ends but the disk."""
+        del event
+        with self._agent_lock:
+            self.agent.kill()
+        self._boot_id.write_text(f"{uuid4()}\n")
+        ended = [self._end(container) for container in list(self.containers)]
+        self.agent = Agent(self._socket).wait_ready()
+        return ended
+
+    def _kill_agent(self, event: Event) -> None:
+        del event
+        with self._agent_lock:
+            self.agent.kill()
+            self.agent = Agent(self._socket).wait_ready()
+
+    def _replace_agent(self, event: Event) -> None:
+        del event
+        with self._agent_lock:
+            former, self.agent = self.agent, Agent(self._socket).wait_ready()
+            former.ended()
+
+    def _settle(self, event: Event) -> None:
+        """Nothing is lacking any more."""
+        self._drain(event)
+        for master in sorted(self.missing):
+            self._bring_back(Event("bring back", master=master))
+
+    # Looks
+
+    def rest(self) -> None:
+        """Wait until nobody does anything any more: who was killed may have left others at work."""
+        until(lambda: not self.lan.node.processes(), "no process is left in the node", LIMIT)
+        until(self.agent.is_resting, "the agent holds no namespace", LIMIT)
+
+    def look(self) -> Survey:
+        """All that there is now."""
+        namespaces = {container.name: container.namespace.name for container in self.containers}
+        directories = {name: self.small / name / name for name in ("files", "executed")}
+        return survey.look(namespaces, self.small / "state" / "leases.db", directories, self.boot_id)
+
+    def right_gc(self, network: str, living: frozenset[Key]) -> Step:
+        """A GC of the network, the list of which has every attachment that lives."""
+        slots = [(c.number, name) for c in self.containers for name in IFNAMES if (c.name, name) in living]
+        return self.call(Call("GC", CALLERS - 1, network=network, way="agent", valid=tuple(slots)))
+
+
+def _limits(call: Call) -> tuple[str, ...]:
+    kind, _, number = call.limit.partition("=")
+    if kind == "nofile":
+        return ("prlimit", f"--nofile={number}:{number}")
+    return WITHOUT_PTRACE if kind == "ptrace" else ()
+
+
+def _document(stdout: str) -> Any:  # noqa: ANN401 - any JSON
+    """The JSON on stdout; who was killed may have written a part of it, or nothing."""
+    try:
+        return json.loads(stdout)
+    except ValueError:
+        return None
