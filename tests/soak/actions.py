@@ -13,8 +13,11 @@ CONTAINERS: Final = 4
 CALLERS: Final = 2
 IFNAMES: Final = ("net1", "net2")
 NETWORKS: Final = ("pool", "files", "executed", "static", "layer2")
+USUAL_NETWORKS: Final = ("pool", "files", *NETWORKS)
 MASTERS: Final = {"pool": "m0", "files": "m1", "executed": "m0", "static": "m1", "layer2": "m0"}
 WAYS: Final = ("door", "agent", "launcher")
+USUAL_WAYS: Final = ("launcher", "launcher", "launcher", "agent", "door")
+"""The launcher costs no Python: the more of it, the farther a walk comes."""
 SETTLE_EVERY: Final = 25
 
 Slot = tuple[int, str]
@@ -27,7 +30,8 @@ class Call:
 
     ``netns`` says how the namespace is named: by its "name", by a "process" that lives there, or not at all.
     ``former`` means the container that was in this place before. ``valid`` is GC's list. ``limit`` is what the process
-    lacks ("nofile=N", "ptrace"); ``kill`` is who is killed ("plugin", "delegate") at which ``moment`` of an usual call.
+    lacks ("nofile=N", or the capabilities "sys_ptrace" or "net_admin"); ``kill`` is who is killed ("plugin",
+    "delegate") at which ``moment`` of a usual call. ``delay`` is how much of one it begins later than the others.
     """
 
     verb: str
@@ -42,6 +46,7 @@ class Call:
     limit: str = ""
     kill: str = ""
     moment: float = 0.0
+    delay: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Batch:
-    """What happens at the same time; its events are begun with the calls."""
+    """What happens at the same time; its events are begun with the calls.
+
+    ``held`` is a container that another call works on for as long as all calls but those of GC take.
+    """
 
     calls: tuple[Call, ...] = ()
     events: tuple[Event, ...] = ()
+    held: int | None = None
 
 
 class Walk:
@@ -81,11 +90,20 @@ class Walk:
 
     def _batch(self) -> Batch:
         draw = self._random.random()
-        if draw < 0.22:
+        if self._is_full and draw < 0.3:
+            self._is_full = False
+            return Batch(events=(Event("drain"),))
+        if self._missing and draw < 0.3:
+            return Batch(events=(Event("bring back", master=self._missing.pop()),))
+        if draw < 0.2:
             return self._happening()
+        if draw > 0.88 and self._planned:
+            return self._delayed_gc()
         calls = [self._call()]
-        if draw > 0.55:
-            calls.append(self._rival(calls[0]))
+        if draw > 0.5:
+            calls.append(replace(self._rival(calls[0]), delay=round(self._random.uniform(0.0, 0.8), 3)))
+            if self._random.random() < 0.5:
+                calls.reverse()
         return Batch(tuple(calls), self._meanwhile(calls))
 
     # Calls
@@ -97,8 +115,8 @@ class Walk:
 
     def _verb(self, slot: Slot) -> str:
         """What brings a slot on, in most cases; now and then anything."""
-        usual = ("DEL", "DEL", "DEL", "CHECK", "GC") if slot in self._planned else ("ADD", "ADD", "ADD", "ADD", "GC")
-        return self._random.choice((*usual, *usual, "ADD", "DEL", "CHECK", "STATUS"))
+        usual = ("DEL",) * 6 + ("CHECK", "GC") if slot in self._planned else ("ADD",) * 7 + ("GC",)
+        return self._random.choice((*usual, "ADD", "DEL", "CHECK", "STATUS"))
 
     def _rival(self, first: Call) -> Call:
         """A second call at the same time: often on the same container, or a GC of the same network."""
@@ -106,18 +124,30 @@ class Walk:
         if draw < 0.35:
             slot = (first.container, self._random.choice(IFNAMES))
             return self._of(slot, self._verb(slot))
-        if draw < 0.6:
+        if draw < 0.75:
             gc = self._of(self._slot(), "GC")
-            return replace(gc, network=first.network)
+            # Its list was made before the first call.
+            valid = tuple(slot for slot in gc.valid if slot != (first.container, first.ifname))
+            return replace(gc, network=first.network, valid=valid)
         return self._call()
 
+    def _delayed_gc(self) -> Batch:
+        """A GC has to wait for a container with something stale, while an ADD in another one gets an address."""
+        held, network = self._random.choice([(slot[0], network) for slot, network in sorted(self._planned.items())])
+        slot = (self._random.choice([each for each in range(CONTAINERS) if each != held]), self._random.choice(IFNAMES))
+        valid = tuple(each for each in sorted(self._planned) if each[0] != held and each != slot)
+        gc = Call("GC", self._random.randrange(CALLERS), network=network, way="launcher", valid=valid)
+        add = Call("ADD", slot[0] * CALLERS // CONTAINERS, slot[0], slot[1], network, way="door")
+        self._planned.setdefault(slot, network)
+        return Batch((gc, add), held=held)
+
     def _of(self, slot: Slot, verb: str) -> Call:
-        network = self._planned.get(slot) or self._random.choice(NETWORKS)
+        network = self._planned.get(slot) or self._random.choice(USUAL_NETWORKS)
         if verb != "GC" and self._random.random() < 0.05:
             network = self._random.choice(NETWORKS)
         call = Call(
             verb, slot[0] * CALLERS // CONTAINERS, slot[0], slot[1], network,
-            way=self._random.choice(WAYS), netns=self._random.choice(("name", "name", "process")),
+            way=self._random.choice(USUAL_WAYS), netns=self._random.choice(("name", "name", "process")),
         )  # fmt: skip
         call = self._disturbed(call)
         if verb == "ADD":
@@ -127,7 +157,7 @@ class Walk:
             if self._random.random() < 0.1:
                 call = replace(call, netns="")
         elif verb == "GC":
-            call = replace(call, network=self._random.choice(NETWORKS), caller=self._random.randrange(CALLERS))
+            call = replace(call, network=self._random.choice(USUAL_NETWORKS), caller=self._random.randrange(CALLERS))
             call = replace(call, valid=self._valid(call.caller))
         return call
 
@@ -138,9 +168,9 @@ class Walk:
             return replace(call, kill="plugin", moment=moment)
         if draw < 0.3 and call.network == "executed":
             return replace(call, kill="delegate", moment=moment)
-        if draw > 0.93 and call.verb in {"DEL", "GC"}:
-            return replace(call, way="door", netns="process", limit="ptrace")
-        if draw > 0.82:
+        if draw > 0.85 and call.verb in {"DEL", "GC"}:
+            return replace(call, way="door", netns="process", limit=self._random.choice(("sys_ptrace", "net_admin")))
+        if draw > 0.75:
             return replace(call, way="door", limit=f"nofile={self._random.randrange(4, 20)}")
         return call
 
@@ -173,12 +203,7 @@ class Walk:
         return ()
 
     def _happening(self) -> Batch:
-        """Something by itself; what is lacking comes back before long."""
-        if self._is_full and self._random.random() < 0.4:
-            self._is_full = False
-            return Batch(events=(Event("drain"),))
-        if self._missing and self._random.random() < 0.4:
-            return Batch(events=(Event("bring back", master=self._missing.pop()),))
+        """Something by itself."""
         kind = self._random.choice(
             ("rename", "rename", "swap", "swap", "alias", "vanish", "vanish", "lose", "fill", "reboot", "replace agent")
         )
@@ -203,7 +228,7 @@ class Walk:
         calls = [
             Call(
                 "DEL", container * CALLERS // CONTAINERS, container, ifname, networks[ifname],
-                way=self._random.choice(WAYS), netns=self._random.choice(("name", "process", "")), former=True,
+                way=self._random.choice(USUAL_WAYS), netns=self._random.choice(("name", "process", "")), former=True,
             )
             for ifname in asked
         ]  # fmt: skip

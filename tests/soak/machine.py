@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,8 @@ from tests.soak.model import Model
 from tests.soak.node import Node
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.soak.actions import Batch
     from tests.soak.history import Step
 
@@ -35,6 +37,8 @@ class Machine:
 
     seed: int
     seconds: float
+    ready: Callable[[], None]
+    """Told when the node is there."""
     counted: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
@@ -44,6 +48,7 @@ class Machine:
         self.model = Model()
         self.node = Node(directory, directory / "boot_id")
         self.began = time.monotonic()
+        self.ready()
         for batch in Walk(self.seed).batches():
             if time.monotonic() - self.began > self.seconds:
                 return
@@ -65,7 +70,9 @@ class Machine:
             if events_first:
                 for event in events:
                     event.result()
-            calls = [threads.submit(self.node.call, call) for call in batch.calls]
+            with self.node.held(batch.held):
+                calls = [threads.submit(self.node.call, call) for call in batch.calls]
+                wait([call for call, made in zip(calls, batch.calls, strict=True) if made.verb != "GC"])
             steps = [each.result() for each in (*events, *calls)]
         self._judge([replace(step, disturbed=step.disturbed or _is_disturbed(step, batch)) for step in steps])
 

@@ -92,8 +92,9 @@ def _mixed(before: Known, touching: list[Step]) -> Known:
 
 
 def _fold(known: Known, step: Step) -> Known:
-    if not isinstance(step.action, Call):
-        return replace(known, state=UNKNOWN if known.networks else DETACHED, linkless=True, fresh=False)
+    if not isinstance(step.action, Call):  # of the networks that it may be in the master that went may be of another
+        is_ended = bool(step.containers)
+        return replace(known, state=UNKNOWN if known.networks else DETACHED, linkless=is_ended, fresh=False)
     if step.verb == "ADD":
         return _added(known, step)
     if not step.ok:

@@ -16,6 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from plugin.link.netns import open_namespace
 from tests.agent.process import Agent, until
 from tests.lan import Lan
 from tests.namespaces import Namespace, fresh_suffix
@@ -26,6 +27,8 @@ from tests.soak.actions import CALLERS, CONTAINERS, IFNAMES, MASTERS, WAYS, Call
 from tests.soak.history import Key, Outcome, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.runtime import Json
     from tests.soak.survey import Survey
 
@@ -37,7 +40,6 @@ RANGES: Final = {"pool": (20, 25), "files": (30, 35), "executed": (40, 45)}
 """The last parts of the first and last address of a network; fewer than there are slots, so that they come again."""
 TENANT: Final = "exec 9</proc/self/ns/net; flock --nonblock 9; echo in; exec sleep infinity"
 UNPRIVILEGED: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-WITHOUT_PTRACE: Final = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
 PAUSE: Final = 0.002
 
 
@@ -124,6 +126,8 @@ class Node:
         words = ["nsenter", f"--net={self.lan.node.path}", *_limits(call), str(self._bin(call) / "macvlan")]
         disturbed = bool(call.kill or call.limit) or self.is_full
         stdin = json.dumps(self._config(call, key, container.number, valid))
+        if call.delay:
+            threading.Event().wait(call.delay * median(self._usual[call.way]))
         begin = time.monotonic()
         process = subprocess.Popen(
             words, env=self._environment(call, key, container), cwd=self.directory,
@@ -188,7 +192,7 @@ class Node:
         return {"type": kind, "ranges": ranges, "dataDir": str(self.small / network)}
 
     @contextlib.contextmanager
-    def _killing(self, call: Call, process: subprocess.Popen[str]) -> Any:  # noqa: ANN401 - a generator
+    def _killing(self, call: Call, process: subprocess.Popen[str]) -> Iterator[None]:
         """Have the one that is to be killed die at its moment, if it is there then."""
         moment = call.moment * median(self._usual[call.way])
         if not call.kill:
@@ -225,6 +229,17 @@ class Node:
                     if os.readlink(f"/proc/{entry.name}/exe") == wanted:  # noqa: PTH115 - it may have ended
                         found.append(int(entry.name))
         return found
+
+    @contextlib.contextmanager
+    def held(self, number: int | None) -> Iterator[None]:
+        """Work on a container, as a call does that takes long; None: on nobody's."""
+        if number is None:
+            yield
+            return
+        namespace = open_namespace(self.containers[number].path("name"))
+        with contextlib.closing(namespace):
+            namespace.lock(str(self.small / "state"))
+            yield
 
     # Events
 
@@ -346,7 +361,7 @@ def _limits(call: Call) -> tuple[str, ...]:
     kind, _, number = call.limit.partition("=")
     if kind == "nofile":
         return ("prlimit", f"--nofile={number}:{number}")
-    return WITHOUT_PTRACE if kind == "ptrace" else ()
+    return ("setpriv", f"--bounding-set=-{kind}", f"--inh-caps=-{kind}") if kind else ()
 
 
 def _document(stdout: str) -> Any:  # noqa: ANN401 - any JSON
