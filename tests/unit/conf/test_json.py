@@ -19,7 +19,7 @@ def nested(levels: int, opening: str = '{"a":', closing: str = "}") -> bytes:
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 980, 100_000])
 @pytest.mark.parametrize("brackets", [('{"a":', "}"), ("[", "]"), ('[{"a":', "}]")])
 def test_a_deep_nest_is_refused(levels: int, brackets: tuple[str, str]) -> None:
-    with pytest.raises(DecodingFailure, match="nested deeper than 128 levels"):
+    with pytest.raises(DecodingFailure, match=r"nested deeper than 128 levels|more than 262144 brackets"):
         decode_object(nested(levels, *brackets))
 
 
@@ -31,9 +31,9 @@ def test_brackets_side_by_side_are_no_nest() -> None:
 
 def test_depth_costs_no_more_than_decoding() -> None:
     began = time.process_time()
-    with pytest.raises(ValueError, match=r"Unterminated|Invalid"):
+    with pytest.raises(ValueError, match="more than 262144 brackets"):
         decode_json(b'"' + b'\\"[' * 1_000_000)
-    assert len(decode_json(b"[" + b"[1]," * 500_000 + b"1]")) == 500_001
+    assert len(decode_json(b"[" + b"[1]," * 80_000 + b"1]")) == 80_001
     assert time.process_time() - began < 20
 
 
