@@ -40,7 +40,7 @@ class Fault:
 
 
 FAULTS: Final = {
-    "DEL releases the lease of a link that stays": Fault(101, {
+    "DEL releases the lease of a link that stays": Fault(2, {
         "plugin/verbs/detach.py": """
 def detach(find, owner, remove, failures, release=None):
     with collecting(failures):
@@ -55,7 +55,7 @@ def detach(find, owner, remove, failures, release=None):
         release(source) if release else source.release(owner)
 """,
     }),
-    "a namespace that cannot be opened is taken for gone": Fault(102, {
+    "a namespace that cannot be opened is taken for gone": Fault(1406, {
         "plugin/link/netns.py": """
 _open_namespace = open_namespace
 def open_namespace(path):
@@ -65,10 +65,10 @@ def open_namespace(path):
         raise UnknownContainer(error.msg, error.details) from error
 """,
     }),
-    "GC frees what an ADD got meanwhile": Fault(102, {
+    "GC frees what an ADD got meanwhile": Fault(534, {
         "ipam/store/files.py": "FilesTransaction.keep_but = lambda self, seen: None\n",
     }),
-    "an interface is found by its name alone": Fault(101, {
+    "an interface is found by its name alone": Fault(2237, {
         "plugin/link/macvlan.py": """
 def find(container, container_id, ifname):
     return container.link(ifname)

@@ -122,8 +122,11 @@ class History:
             file.writelines(f"{step.line()}\n" for step in steps)
 
     def that_matters(self, containers: Collection[str], networks: Collection[str]) -> list[str]:
-        """The end of the history, from the last ADD of the containers but one on, without what concerns others."""
-        concerning = [step for step in self.steps if _concerns(step, containers, networks)]
+        """The end of the history, from the last ADD of the containers but one on, without what concerns others.
+
+        Without containers it concerns all.
+        """
+        concerning = [step for step in self.steps if not containers or _concerns(step, containers, networks)]
         adds = [number for number, step in enumerate(concerning) if step.verb == "ADD" and step.key[0] in containers]
         begin = adds[-2] if len(adds) > 1 else 0
         return [step.line() for step in concerning[begin:]][-MOST_SHOWN:]

@@ -54,6 +54,10 @@ class Machine:
                 return
             try:
                 self._go(batch)
+            except AssertionError as error:  # something of the node does not end, or ended by itself
+                violation = Violation(str(error), set())
+                self._explain(violation)
+                raise violation from error
             except Violation as violation:
                 self._explain(violation)
                 raise

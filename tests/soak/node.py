@@ -343,6 +343,9 @@ class Node:
     def rest(self) -> None:
         """Wait until nobody does anything any more: who was killed may have left others at work."""
         until(lambda: not self.lan.node.processes(), "no process is left in the node", LIMIT)
+        log = self.agent.log.read_text()
+        assert self.agent.process.poll() is None, f"the agent has ended by itself: {log}"
+        assert "Traceback" not in log, log
         until(self.agent.is_resting, "the agent holds no namespace", LIMIT)
 
     def look(self) -> Survey:
