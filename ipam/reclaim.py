@@ -36,22 +36,22 @@ def reclaim(store: SqliteStore, attachment: Attachment) -> bool:
 def reclaim_from(store: SqliteStore, owner: Owner, directory: str) -> None:
     """Free what another main plugin had us give the owner, where its record says, else in this host-local directory.
 
-    A record with a device is that of a main plugin of ours, which sees to it itself.
+    A record with a device is that of a main plugin of ours, which may have an interface with what it leads to: it sees
+    to that itself.
     """
     with store.transaction(owner.network) as tx:
         known = tx.attachment(owner)
-        is_ours = known is None or not known.device
-        if known is not None and is_ours:
+        stays = known is not None and known.device != ""
+        if known is not None and not stays:
             directory = known.ipam_dir
-        if not is_ours:
-            tx.release(owner)
-        elif not directory:
+        if not (stays or directory):
             tx.forget(owner)
-    if directory:
-        _free_files(owner, directory)
-        if is_ours:
-            with store.transaction(owner.network) as tx:
-                tx.forget(owner)
+    if not directory or (known is not None and stays and known.ipam_dir == directory):
+        return
+    _free_files(owner, directory)
+    if not stays:
+        with store.transaction(owner.network) as tx:
+            tx.forget(owner)
 
 
 def _free_files(owner: Owner, directory: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests import kernel_state
 from tests.kernel.outcome import Reply, same
+from tests.lan import SUBNET4
 from tests.reference import RELEASES, reference
 from tests.runtime import ROLES, Runtime
 
@@ -153,3 +154,21 @@ def test_bridge_finds_its_addresses_and_misses_them(
     assert (missed.code, "Failed to find address" in missed.msg) == (112, True)
     assert runtime.delete(config, container, plugin="bridge").expect() is None
     assert container.links() == ["lo"]
+
+
+@pytest.mark.parametrize("kind", ["host-local", "cni-macvlan-py"])
+def test_another_plugin_of_a_chain_frees_nothing_of_a_living_interface(lan: Lan, runtime: Runtime, kind: str) -> None:
+    """It is deleted first, and has its IPAM plugin free what the same container and interface name hold."""
+    ipam = runtime.pool(SUBNET4) if kind == "host-local" else {"type": kind, "subnet": SUBNET4}
+    container, other = lan.container(), lan.container()
+    (address,) = runtime.add(runtime.config(ipam), container).addresses
+    chained = runtime.config(runtime.pool(SUBNET4), type="bridge")
+    runtime.delete(chained, container, plugin="host-local").expect()
+    assert kernel_state.cidrs(container) == [address]
+    for _ in range(2):
+        assert address not in runtime.add(runtime.config(ipam), other).addresses
+        runtime.delete(runtime.config(ipam), other).expect()
+    wish = {"args": {"cni": {"ips": [address.split("/")[0]]}}}
+    assert runtime.add(runtime.config(ipam) | wish, other).code == 108
+    runtime.delete(runtime.config(ipam), container).expect()
+    assert runtime.add(runtime.config(ipam) | wish, other).addresses == [address]
