@@ -10,9 +10,8 @@ from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
-from conf.errors import InvalidEnvironment, InvalidNamespace, StoreFailure, TryAgain, UnknownContainer
-from ipam.regular import open_regular
-from ipam.store.flock import lock_byte
+from conf.errors import InvalidEnvironment, InvalidNamespace, TryAgain, UnknownContainer
+from plugin.link import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,6 @@ GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
 """What the kernel answers where no namespace is, or the process that lived in it is no more."""
 LEADS_NOWHERE = {errno.ELOOP, errno.ENAMETOOLONG}
 """What it answers for a path that leads to no file whoever asks, and however often."""
-LOCK_FILE = "netns.lock"
-LOCK_SECONDS = 60.0
 
 
 class Namespace:
@@ -55,18 +52,7 @@ class Namespace:
         same under every path: a lock of the namespace's own file could be taken in the container. Raises TryAgain, or
         StoreFailure where there can be no such file.
         """
-        path = os.path.join(state_dir, LOCK_FILE)
-        try:
-            self.locks = (_open_locks(path),)
-        except OSError as error:
-            from ipam.store.privilege import cure_of_refusal  # noqa: PLC0415 - for a failure alone
-
-            cure = cure_of_refusal(error, 'let root write there, or name another "state_dir" in the settings')
-            raise StoreFailure(
-                f"{path}: {error.strerror}; {cure}",
-                "calls for one container are kept apart by locks of this file",
-            ) from error
-        lock_byte(*self.locks, self._inode, LOCK_SECONDS, f"CNI_NETNS {self.path}")
+        self.locks = (locks.take(state_dir, self._inode, f"CNI_NETNS {self.path}"),)
 
     def let_go_of_path(self) -> None:
         """Hold the namespace alone from now on, so that umount(2) of the file at ``path`` does not find it busy.
@@ -193,15 +179,6 @@ def _open_own() -> int:
         from plugin.link.netlink import namespace_of_a_socket  # noqa: PLC0415 - loaded by whoever comes to the kernel
 
         return namespace_of_a_socket()
-
-
-def _open_locks(path: str) -> int:
-    how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
-    try:
-        return open_regular(path, how)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        return open_regular(path, how)
 
 
 class NoWayHome(Exception):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import subprocess
 import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from plugin.link.netns import LOCK_FILE, LOCK_SECONDS, open_namespace
+import pytest
+
+from conf.errors import TryAgain
+from plugin.link.locks import LOCK_FILE, LOCK_SECONDS
+from plugin.link.netns import open_namespace
 from tests.lan import SUBNET4
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.lan import Lan
     from tests.namespaces import Namespace
     from tests.runtime import Runtime
@@ -110,3 +117,16 @@ def test_a_lock_file_that_leads_elsewhere_is_refused(lan: Lan, runtime: Runtime)
     assert LOCK_FILE in refused.msg
     os.mkfifo(runtime.directory / "elsewhere")
     assert runtime.add(runtime.config(), container).code == 109
+
+
+def test_too_few_descriptors_are_no_state_directory_that_nobody_can_use(lan: Lan, tmp_path: Path) -> None:
+    """DEL does without the lock where nobody can have it; here another call may."""
+    with closing(open_namespace(str(lan.container().path))) as namespace:
+        usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, usual[1]))
+        try:
+            with pytest.raises(TryAgain, match="Too many open files"):
+                namespace.lock(str(tmp_path))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+        namespace.lock(str(tmp_path))
