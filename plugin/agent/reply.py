@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from plugin.agent.wire import Call
 
 ARRIVAL_SECONDS: Final = 30.0
-"""How long an ADD waits to be told that its result has arrived; a client waits 5 s for whoever reads its stdout."""
+"""How long a client may take to read an answer, and as long again to say that an ADD's result has arrived.
+
+It waits 5 s for whoever reads its stdout.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,6 @@ class Reply:
             return
         try:
             self._send(answer)
-            self._connection.settimeout(ARRIVAL_SECONDS)
             if self._connection.recv(1) != DELIVERED:
                 raise ConnectionAbortedError("the caller went away before it had the answer")
         except OSError as error:
@@ -60,4 +62,5 @@ class Reply:
 
     def _send(self, answer: bytes) -> None:
         self._call.close()  # the caller may unmount what these came from as soon as it has the answer
+        self._connection.settimeout(ARRIVAL_SECONDS)
         self._connection.sendall(answer)
