@@ -78,7 +78,8 @@ class Machine:
                 calls = [threads.submit(self.node.call, call) for call in batch.calls]
                 wait([call for call, made in zip(calls, batch.calls, strict=True) if made.verb != "GC"])
             steps = [each.result() for each in (*events, *calls)]
-        self._judge([replace(step, disturbed=step.disturbed or _is_disturbed(step, batch)) for step in steps])
+        is_disturbed = _is_disturbed(batch)
+        self._judge([replace(step, disturbed=step.disturbed or is_disturbed) for step in steps])
 
     def _judge(self, steps: list[Step]) -> None:
         for step in steps:
@@ -111,10 +112,10 @@ class Machine:
         return f"{time.monotonic() - self.began:.0f} s, {len(self.history.steps)} steps: {counted}"
 
 
-def _is_disturbed(step: Step, batch: Batch) -> bool:
-    """Whether somebody was killed whom the step may have needed: an agent, or any executed plugin."""
-    delegates = any(call.kill == "delegate" for call in batch.calls)
-    return any(event.kind == "kill agent" for event in batch.events) or (delegates and step.network == "executed")
+def _is_disturbed(batch: Batch) -> bool:
+    """Whether somebody is killed whom others need: an agent, or executed plugins, of whichever network a record is."""
+    is_killing = any(call.kill == "delegate" for call in batch.calls)
+    return is_killing or any(event.kind == "kill agent" for event in batch.events)
 
 
 def _prepare() -> Path:
