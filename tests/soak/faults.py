@@ -55,7 +55,7 @@ def detach(find, owner, remove, failures, release=None):
         release(source) if release else source.release(owner)
 """,
     }),
-    "a namespace that cannot be opened is taken for gone": Fault(1406, {
+    "a namespace that cannot be opened is taken for gone": Fault(1355, {
         "plugin/link/netns.py": """
 _open_namespace = open_namespace
 def open_namespace(path):

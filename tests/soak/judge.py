@@ -147,7 +147,9 @@ def _objection(step: Step, outcome: Outcome, missing: set[str]) -> str:
     lacks_master = MASTERS[step.network] in missing
     if outcome.ok and lacks_master and step.verb in {"STATUS", "ADD", "CHECK"}:
         return "success without a master"
-    if outcome.ok or step.disturbed:
+    # The executed plugin's own errors have no other code, as for a range without a free address.
+    is_theirs = outcome.code == INTERNAL and step.network == "executed"
+    if outcome.ok or step.disturbed or is_theirs:
         return ""
     if outcome.code in {-1, INTERNAL}:
         return f"status {outcome.status}, code {outcome.code}: {outcome.document} {outcome.stderr}"
