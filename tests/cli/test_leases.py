@@ -266,6 +266,7 @@ def test_who_is_attached_anew_meanwhile_keeps_what_it_has(lan: Lan, runtime: Run
     runtime.add(config, container).expect()
     seen = addresses(node.settings.state_dir, str(operator.conf_dir), [])
     plan = Plan([Removal(each, "planned before") for each in seen.holdings], node)
+    container.batch("link del net1")  # while that lives, the container is attached nowhere else
     runtime.add(config, again, container_id=container.name).expect()
     plan.execute()
     assert [(step.outcome, step.reason) for step in plan.steps] == [("kept", "attached anew meanwhile")]
