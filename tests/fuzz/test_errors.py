@@ -108,18 +108,18 @@ def test_mistakes_without_number(sandbox: Sandbox) -> None:
     """They fill neither the memory nor the answer, and take no time."""
     network = {"cniVersion": "1.0.0", "name": "fuzz", "type": "macvlan", "master": "eth0"}
     ipams: list[dict[str, object]] = [
-        {"ranges": [[1] * 1_000_000]},
+        {"ranges": [[1] * 250_000]},
         {"ranges": [[1]] * 4000},
         {"ranges": [[{"subnet": f"fd00:{number:x}::/64"}] for number in range(2049)]},
-        {"subnet": "10.8.0.0/24", "routes": [{"dst": 1}] * 200_000},
+        {"subnet": "10.8.0.0/24", "routes": [{"dst": 1}] * 60_000},
     ]
     for ipam in ipams:
         done = door(sandbox, "ADD", json.dumps(network | {"ipam": {"type": "host-local"} | ipam}).encode())
         assert judge("ADD", done.returncode, done.stdout)["code"] == 7
         assert len(done.stdout) < 1000
-    unknown = json.dumps(network | {f"key{number}": 1 for number in range(200_000)}).encode()
+    unknown = json.dumps(network | {f"key{number}": 1 for number in range(100_000)}).encode()
     done = door(sandbox, "ADD", unknown, CNI_NETNS="/nonexistent")
-    assert b"199900 more keys are not known" in done.stderr
+    assert b"99900 more keys are not known" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["ADD", "VERSION"])
