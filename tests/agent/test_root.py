@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def root_directory(directory: Path) -> Iterator[Root]:
     own = {f"/{name}": files / name for name in ("etc", "var", "plugins")}
     for source in own.values():
         source.mkdir(parents=True)
-    nodes = ("/usr", "/proc", "/sys", "/dev", "/run", str(REPOSITORY), str(directory))
+    nodes = ("/usr", "/proc", "/sys", "/dev", "/run", sys.base_prefix, str(REPOSITORY), str(directory))
     commands = [f"mount -t tmpfs none {place}", f"cd {place}", "touch netns"]
     for path, source in ({node: Path(node) for node in nodes} | own).items():
         commands += [f"mkdir -p .{path}", f"mount --rbind {source} .{path}"]
