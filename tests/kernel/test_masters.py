@@ -127,7 +127,13 @@ def test_the_nodes_own_namespace_can_be_insisted_on(lan: Lan, runtime: Runtime) 
     assert (lan.node.links(), runtime.held()) == (["eth0", "lo"], [])
 
 
-NO_NAMESPACES = {"/run/netns/cmv-never-made": 3, "/run": 8, "/dev/null": 8, "/proc/thread-self/ns/mnt": 8, f"/{'x' * 4096}": 4}
+NO_NAMESPACES = {
+    "/run/netns/cmv-never-made": 3,
+    "/run": 8,
+    "/dev/null": 8,
+    "/proc/thread-self/ns/mnt": 8,
+    f"/{'x' * 4096}": 4,
+}
 
 
 @pytest.mark.parametrize(("netns", "code"), NO_NAMESPACES.items(), ids=[path[:40] for path in NO_NAMESPACES])
