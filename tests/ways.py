@@ -51,6 +51,11 @@ class Executed:
     agent: str = ""
     wrapper: tuple[str, ...] = ()
 
+    @classmethod
+    def elsewhere(cls, way: Way, *wrapper: str) -> Executed:
+        """A process that asks whom this way asks, executed by the wrapper."""
+        return cls(way.agent if isinstance(way, Executed) else "", wrapper)
+
     def call(self, executable: Path, node: Path, environment: dict[str, str], stdin: str, directory: Path) -> Done:
         """Execute it in the node's namespace."""
         done = subprocess.run(

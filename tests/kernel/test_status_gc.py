@@ -229,7 +229,8 @@ def test_gc_frees_nothing_that_lives_where_it_stands(lan: Lan, runtime: Runtime,
     runtime.add(config, container).expect()
     held = runtime.held()
     runtime.add(config, other).expect()
-    usual, runtime.way = runtime.way, Executed("", wrapper=("nsenter", f"--net={container.path}"))
+    usual = runtime.way
+    runtime.way = Executed.elsewhere(usual, "nsenter", f"--net={container.path}")
     refused = runtime.gc(config)
     assert refused.code == 8
     assert "should not be the same" in refused.msg
