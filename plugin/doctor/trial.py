@@ -38,8 +38,8 @@ def child(master: Link) -> Iterator[tuple[Namespace, Netlink, Link]]:
             inside = undo.enter_context(Netlink())
         wanted = MacvlanAttributes(NAME, master, "bridge")
         place = Place(outside, inside, namespace)
-        # Removed by name: with its namespace alone it would go at the kernel's leisure.
-        yield namespace, inside, macvlan.create(place, wanted, macvlan.temporary_name("doctor", NAME), undo)
+        # Removed here: with its namespace alone it would go at the kernel's leisure.
+        yield namespace, inside, macvlan.create(place, wanted, "doctor", undo)
 
 
 def silent(master: Link, addresses: Collection[IPAddress]) -> set[IPAddress]:
