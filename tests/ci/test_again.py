@@ -238,6 +238,14 @@ def test_a_run_that_ended_before_its_tests_is_red(run: Run) -> None:
     assert run.status == 1
 
 
+def test_what_failed_is_named_when_pytest_itself_ends_in_an_error(run: Run) -> None:
+    (run.place / "conftest.py").write_text("def pytest_sessionfinish():\n    raise OSError('busy')\n")
+    run.test(GOOD, BAD)
+    name, _, last = run.judge()
+    assert (name, last) == ("FAILED test_it.py::test_bad", "1 passed, 1 failed")
+    assert run.status != 0
+
+
 def test_options_and_not_files_are_kept_when_a_test_runs_again(run: Run) -> None:
     said = run.test(FLAKY, GOOD, options=("-k", "flaky or good", "-vv", "--durations=7", "test_it.py"))
     assert said.count("slowest 7 durations") == 1
