@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipam.store.witness import DIRECTORY
 from tests.deploy.images import ARCHIVE, Workshop
 from tests.lan import Lan
 from tests.left_out import reasons
@@ -139,6 +140,20 @@ def images(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             Workshop(Path(directory)).build(place / ARCHIVE)
 
     return once(tmp_path_factory, worker_id, "images", build)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unseen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What this run's databases leave in /run, and a later run of the same paths must not find."""
+    made = f"store{tmp_path_factory.getbasetemp()}".replace("/", "%2f")
+
+    def forget_all() -> None:
+        for each in Path(DIRECTORY).glob(f"{made}*"):
+            each.unlink(missing_ok=True)
+
+    forget_all()
+    yield
+    forget_all()
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from ipam.store.privilege import root_or
 
 STATE_DIR: Final = "check the state_dir of the settings"
 READ_ONLY: Final = "it cannot be written: check its mode and its file system"
-RESET: Final = "stop what runs on its networks, move {files} away, start again; the next ADD makes a new one"
+RESCUE: Final = 'run "cni-macvlan-py leases rescue": it rebuilds {files}'
 CURES: Final = {
-    sqlite3.SQLITE_CORRUPT: RESET,
-    sqlite3.SQLITE_NOTADB: RESET,
+    sqlite3.SQLITE_CORRUPT: RESCUE,
+    sqlite3.SQLITE_NOTADB: RESCUE,
     sqlite3.SQLITE_FULL: "the disk is full: make room",
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
@@ -24,6 +24,11 @@ REFUSALS: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQL
 def is_busy(error: sqlite3.Error) -> bool:
     """Tell whether somebody else's transaction is in the way."""
     return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether what the files hold makes no sense."""
+    return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def cure_of(error: sqlite3.Error) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from netaddr import IPAddress
 
 from ipam.ranges import V4_MAPPED, V6
-from ipam.store import pools
+from ipam.store import history, pools
 
 APPLICATION_ID: Final = 0x636E694D
 """``PRAGMA application_id``: "cniM"."""
@@ -76,6 +76,8 @@ STATEMENTS: Final = (
         PRIMARY KEY (network, address)) WITHOUT ROWID""",
     "CREATE INDEX released_order ON released (pool, seq)",
     pools.TABLE,
+    history.TABLE,
+    history.BEGINNING,
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )

@@ -10,11 +10,14 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
-from ipam.store import migration, schema
-from ipam.store.cures import READ_ONLY, RESET, STATE_DIR, cure_of, is_busy
+from ipam.store import history, migration, schema
+from ipam.store.cures import READ_ONLY, RESCUE, STATE_DIR, cure_of, is_busy, is_damage
 from ipam.store.flock import lock
+from ipam.store.guard import Guard
 from ipam.store.leases import SqliteTransaction
+from ipam.store.opened import Opened
 from ipam.store.privilege import cure_of_refusal, root_or
+from ipam.store.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +29,9 @@ LONG_LOG: Final = 4 << 20
 
 SMALLEST: Final = 512
 """Bytes of the smallest page, hence of the smallest database; SQLite takes less for a new one."""
+
+ONE_PAGE: Final = 4096
+"""Bytes of a database whose schema is in the log alone, as earlier releases left it."""
 
 
 class SqliteStore:
@@ -43,7 +49,8 @@ class SqliteStore:
         self._path = os.path.join(self._directory, "leases.db")
         self._boot_id = boot_id
         self._wait = wait
-        self._opened: tuple[Connection, int, int] | None = None
+        self._opened: Opened | None = None
+        self._guard = Guard(Witness(self._directory, boot_id))
         # SQLite makes those who wait for each other sleep; threads of one process can be woken.
         self._turn = threading.Lock()
 
@@ -79,12 +86,16 @@ class SqliteStore:
         try:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
+            before = connection.total_changes
             try:
                 yield connection
+                seen = history.advance(connection) if connection.total_changes != before else None
                 connection.execute("COMMIT")
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+            if seen:
+                self._guard.witness.note(seen)
             self._trim(connection)
         except sqlite3.Error as error:
             raise self._explained(error) from error
@@ -92,21 +103,36 @@ class SqliteStore:
             self._turn.release()
 
     def _connection(self) -> Connection:
-        """Return the connection to the file that has the path now: an operator may have put another there."""
+        """Return the connection to the files that have the path now: an operator may have put others there."""
         status = self._look()
-        if self._opened and status and self._opened[1:] == (status.st_dev, status.st_ino):
-            return self._opened[0]
-        self._drop()
-        connection = self._finished(status)
-        status = os.stat(self._path)
-        self._opened = (connection, status.st_dev, status.st_ino)
-        return connection
+        if not (self._opened and status and self._opened.is_current(status)):
+            self._drop()
+            # An agent that alone knew of changes may have saved them just now.
+            self._opened = Opened.at(self._path, self._finished(self._look()))
+        self._judge(self._opened)
+        return self._opened.connection
+
+    def _judge(self, opened: Opened) -> None:
+        """Raise StoreFailure for a database that is damaged, or lacks what was seen of it in this boot.
+
+        The connection stays: at a close SQLite would throw away what a rescue reads.
+        """
+        if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
+            raise self._failure(loss, RESCUE)
+        if damage := self._guard.damage(opened.connection, os.stat(self._path)):
+            raise self._failure(f"it is damaged: {damage}", RESCUE)
+        opened.is_judged = True
+
+    def _refuse_loss(self) -> None:
+        """Raise StoreFailure where a database without anything in it has had attachments in this boot."""
+        if self._guard.is_missed():
+            raise self._failure("it had leases before, and is missing or empty", RESCUE)
 
     def _drop(self) -> None:
         opened, self._opened = self._opened, None
         if opened:
-            with suppress(sqlite3.Error):
-                opened[0].close()
+            opened.close()
+        self._guard.witness.close()
 
     def _look(self) -> os.stat_result | None:
         """Return the file's status, None if it is not there; what only damage leaves behind raises StoreFailure.
@@ -120,9 +146,9 @@ class SqliteStore:
             status = self._status()
             if logged and (status is None or status.st_size == 0):
                 text = "it is missing" if status is None else "it is empty"
-                raise self._failure(f"{text} and its log {self._path}-wal is there", RESET)
+                raise self._failure(f"{text} and its log {self._path}-wal is there", RESCUE)
         if status and 0 < status.st_size < SMALLEST:
-            raise self._failure("it is cut off", RESET)
+            raise self._failure("it is cut off", RESCUE)
         return status
 
     def _status(self) -> os.stat_result | None:
@@ -135,17 +161,20 @@ class SqliteStore:
 
     def _finished(self, status: os.stat_result | None) -> Connection:
         """Connect to the database, having made it if need be."""
+        connection = None
         if status and status.st_size:
             connection = self._connect()
             with _closed_on_error(connection):
                 if self._is_complete(connection):
                     migration.bring_up_to_date(connection)
+                    if status.st_size <= ONE_PAGE:
+                        self._move_into_file(connection)
                     return connection
-            connection.close()
         with self._maker():
-            connection = self._connect()
+            connection = connection or self._connect()
             with _closed_on_error(connection):
                 if not self._is_complete(connection):
+                    self._refuse_loss()
                     self._complete(connection)
                 migration.bring_up_to_date(connection)
             return connection
@@ -159,6 +188,7 @@ class SqliteStore:
             try:
                 lock(directory, self._wait, self._directory)
                 if self._look() is None:
+                    self._refuse_loss()
                     # SQLite would make it readable for all. Its other files take the mode of this one.
                     os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
                 yield
@@ -177,6 +207,7 @@ class SqliteStore:
             if sys.version_info >= (3, 12):
                 connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)  # see _trim
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # as above
         return connection
 
     def _is_complete(self, connection: Connection) -> bool:
@@ -191,7 +222,7 @@ class SqliteStore:
             text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
             raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it", "nothing was changed")
         if (application != schema.APPLICATION_ID or version < 1) and (application or version or table):
-            raise self._failure(f"it belongs to another program (application_id {application:#x})", RESET)
+            raise self._failure(f"it belongs to another program (application_id {application:#x})", RESCUE)
         return bool(version)
 
     def _complete(self, connection: Connection) -> None:
@@ -202,6 +233,12 @@ class SqliteStore:
         for statement in schema.STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
+        self._move_into_file(connection)
+
+    def _move_into_file(self, connection: Connection) -> None:
+        """Empty the log: one that is lost must not leave a file that looks as if nothing had ever been in it."""
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._guard.witness.trust(os.stat(self._path))
 
     def _trim(self, connection: Connection) -> None:
         """Move a long log into the database; where others are busy with either, their own transactions will.
@@ -218,13 +255,14 @@ class SqliteStore:
             if os.stat(f"{self._path}-wal").st_size < LONG_LOG:
                 return
             connection.execute("PRAGMA busy_timeout = 0")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._move_into_file(connection)
         connection.execute(f"PRAGMA busy_timeout = {round(self._wait * 1000)}")
 
     def _explained(self, error: sqlite3.Error) -> CniError:
         if is_busy(error):
             return self._busy()
-        self._drop()
+        if not is_damage(error):  # else see _judge
+            self._drop()
         return self._failure(str(error), cure_of(error))
 
     def _busy(self) -> TryAgain:

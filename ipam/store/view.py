@@ -14,10 +14,12 @@ from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
 from ipam.store import migration, schema
+from ipam.store.cures import RESCUE
 from ipam.store.files import LARGEST
 from ipam.store.lease_file import is_address, owner_of
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.register import COLUMNS
+from ipam.store.soundness import unsound
 from ipam.store.sqlite import Connection, SqliteStore
 
 if TYPE_CHECKING:
@@ -46,10 +48,9 @@ class SqliteView(SqliteStore):
             ]
 
     def damage(self) -> str:
-        """What SQLite finds wrong when it reads all of it, "" for nothing. Raises StoreFailure or StoreTooNew."""
+        """What contradicts itself in it, "" for nothing. Raises StoreFailure or StoreTooNew."""
         with self._exclusive() as connection:
-            found = [text for (text,) in connection.execute("PRAGMA integrity_check")]
-        return "" if found == ["ok"] else ", ".join(found)
+            return unsound(connection)
 
     @contextmanager
     def _exclusive(self) -> Iterator[Connection]:
@@ -66,9 +67,13 @@ class SqliteView(SqliteStore):
             # Without a log SQLite would make one to read, and remove it: to it that is no change.
             connection = self._connect("ro" if os.path.exists(f"{self._path}-wal") else "ro&immutable=1")
             if self._is_complete(connection):
+                if loss := self._guard.loss(connection):
+                    connection.close()
+                    raise self._failure(loss, RESCUE)
                 migration.read_as_up_to_date(connection)
                 return connection
             connection.close()
+        self._refuse_loss()
         empty = sqlite3.connect(":memory:", isolation_level=None)
         for statement in schema.STATEMENTS:
             empty.execute(statement)

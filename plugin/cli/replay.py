@@ -16,6 +16,7 @@ from conf.errors import DecodingFailure
 from conf.keys import fold_keys
 from conf.settings import Settings
 from ipam.store.sqlite import Connection, SqliteStore
+from ipam.store.witness import forget
 from plugin.cli import words
 from plugin.dispatch import dispatch
 from plugin.link import messages, netlink, rtnl, sysctl
@@ -121,6 +122,7 @@ def replay(call: Call) -> Notes:
         _plug_in(config["master"], known.get("mtu"))
         stack.enter_context(node.entered())
         settings = Settings(state_dir=os.path.join(scratch, "state"))
+        stack.callback(forget, settings.state_dir)
         if variables.get("CNI_COMMAND") in PREPARED:
             config.pop("prevResult", None)
             before = variables | {"CNI_COMMAND": "ADD"}

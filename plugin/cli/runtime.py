@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plugin.cli.testbed import GATEWAYS, MASTER, NODE, PATH, SUBNETS, Failed, execute
+from plugin.cli.testbed import GATEWAYS, MASTER, NODE, PATH, STATE_DIR, SUBNETS, Failed, execute
 from plugin.survey.release import PROGRAM
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Runtime:
         self._bed = bed
         self._executable = executable
         self._results: dict[str, Any] = {}
-        self.state_dir = os.path.join(bed.directory, "state")
+        self.state_dir = os.path.join(bed.directory, STATE_DIR)
         self._settings = os.path.join(bed.directory, "settings.toml")
         with open(self._settings, "w", encoding="utf-8") as file:
             file.write(f"state_dir = {json.dumps(self.state_dir)}\n")

@@ -11,6 +11,7 @@ import tempfile
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
+from ipam.store.witness import forget
 from plugin.link.netns import open_namespace
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 NAMESPACES = "/run/netns"
 NODE, NEIGHBOUR, CONTAINERS = "node", "neighbour", ("container1", "container2")
 MASTER = "lan0"
+STATE_DIR = "state"
 SUBNETS = ("192.0.2.0/24", "2001:db8::/64")  # for documentation: RFC 5737, RFC 3849
 GATEWAYS = ("192.0.2.1", "2001:db8::1")
 SECONDS = 60
@@ -56,6 +58,7 @@ class Testbed:
         with ExitStack() as undo:
             self.directory = tempfile.mkdtemp(prefix="cni-macvlan-py-demo-")
             undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
+            undo.callback(forget, os.path.join(self.directory, STATE_DIR))
             for name in self._names.values():
                 undo.callback(_remove, name)
                 ip("netns", "add", name)

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidSettings
-from ipam.store.cures import RESET
+from ipam.store.cures import RESCUE
 from plugin.doctor.finding import ERROR, WARNING, Finding, from_error
 from plugin.log_formats import JournalHandler
 from plugin.node import read_settings
@@ -102,7 +102,7 @@ def intact(patient: Patient) -> Iterator[Finding]:
         yield from_error(ERROR, path, error)
         return
     if damage:
-        cure = RESET.format(files=" ".join(patient.database_files))
+        cure = RESCUE.format(files=" ".join(patient.database_files))
         yield Finding(ERROR, path, f"it is damaged: {damage[:SHOWN]}", cure)
 
 

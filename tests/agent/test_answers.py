@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ipam.store.witness import forget
 from plugin.stdin import MAX_STDIN
 from tests.runtime import REFERENCE, Json, Runtime
 from tests.ways import Done, Executed
@@ -88,6 +89,7 @@ def require_same(caller: Caller, agent: Agent, calls: Any) -> list[Done]:  # noq
     alone = list(calls())
     for leftover in (caller.runtime.state_dir, caller.runtime.data_dir):
         shutil.rmtree(leftover, ignore_errors=True)
+        forget(str(leftover))
     caller.runtime.way = Executed(str(agent.socket))
     served = list(calls())
     assert served == alone

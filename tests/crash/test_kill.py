@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ipam.store.witness import forget
 from tests.crash import remains
 from tests.crash.stage import ORPHAN_SECONDS, Stage
 
@@ -128,6 +129,7 @@ def test_first_add_of_a_node_killed_at_a_step(
 
     def forget_the_node() -> None:
         shutil.rmtree(preload.state_dir, ignore_errors=True)
+        forget(str(preload.state_dir))
         shutil.rmtree(preload.data_dir, ignore_errors=True)
 
     forget_the_node()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ipam.store.witness import forget
 from tests.crash import remains
 from tests.crash.preload import Attached
 from tests.crash.stage import Stage
@@ -292,6 +293,7 @@ def test_disk_that_is_full(preload: Preload, stage_of: Callable[[str], Stage], k
     stage = stage_of(kind)
     directory = preload.state_dir if kind != "host-local role" else preload.data_dir
     shutil.rmtree(directory, ignore_errors=True)
+    forget(str(directory))
     directory.mkdir()
     preload.mount("mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "cmv-disk", directory)
     try:
@@ -302,6 +304,7 @@ def test_disk_that_is_full(preload: Preload, stage_of: Callable[[str], Stage], k
     finally:
         preload.mount("umount", directory)
         shutil.rmtree(directory)
+        forget(str(directory))
 
 
 def fill_up(stage: Stage, shown: Path) -> int:
@@ -312,6 +315,7 @@ def fill_up(stage: Stage, shown: Path) -> int:
     for kilobytes in [*range(0, 64, 4), *range(64, 256, 24)]:
         for path in shown.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        forget(str(stage.preload.state_dir))
         leave_room(ballast, kilobytes)
         answer = stage.call("ADD")
         when = f"{kilobytes} KiB of room"

@@ -12,6 +12,7 @@ import pytest
 from conf.errors import StoreFailure, StoreTooNew
 from ipam.store import schema
 from ipam.store.sqlite import SqliteStore
+from ipam.store.witness import forget
 from tests.unit.ipam.crashes import add
 
 
@@ -84,7 +85,10 @@ def test_damage_is_named_and_never_mended_by_forgetting(
         assert ";" in caught.value.msg, "the cure is missing"
     assert (file.read_bytes() if file.is_file() else None) == before
     shutil.rmtree(file.parent)
-    assert add(store, "c2") == ["10.1.0.2", "fd00::2"], "the cure does not work"
+    with pytest.raises(StoreFailure, match="it had leases before, and is missing or empty"):
+        add(store, "c2")
+    forget(str(file.parent))
+    assert add(store, "c2") == ["10.1.0.2", "fd00::2"]
 
 
 def test_a_newer_schema_is_left_alone(file: Path, opening: Callable[..., SqliteStore]) -> None:

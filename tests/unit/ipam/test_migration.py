@@ -46,6 +46,8 @@ def state(tmp_path: Path) -> Path:
             db.execute(INSERT1, (name, each.netns, each.netns_id, each.device, each.ipam, each.boot_id, each.created))
             blob = schema.blob_of(addresses(f"10.9.0.{number}")[0])
             db.execute("INSERT INTO lease VALUES (1, ?, ?, 1)", (blob, number))
+        ends = [schema.blob_of(each) for each in addresses("10.9.0.1", "10.9.0.2")]
+        db.execute("INSERT INTO used VALUES (1, ?, ?)", ends)
     return tmp_path
 
 

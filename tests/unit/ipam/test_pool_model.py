@@ -22,6 +22,7 @@ from ipam.ranges import RangeSet
 from ipam.store.files import FilesStore
 from ipam.store.schema import address_of
 from ipam.store.sqlite import SqliteStore
+from ipam.store.witness import forget
 from tests.examples import SAME_EVERYWHERE
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 
@@ -192,6 +193,7 @@ class Verbs(RuleBasedStateMachine):
         if isinstance(self.store, SqliteStore):
             self.store.close()
         shutil.rmtree(self.place)
+        forget(self.place)
 
 
 class DatabaseVerbs(Verbs):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conf.errors import StoreFailure
 from ipam import pool
 from ipam.store import schema, sqlite
 from ipam.store.sqlite import SqliteStore
@@ -62,8 +63,13 @@ def test_odd_directories(opening: Callable[..., SqliteStore], tmp_path: Path) ->
 
 def test_another_file_under_the_path_is_noticed(database: SqliteStore, tmp_path: Path) -> None:
     add(database, "c1")
+    with database.transaction(NETWORK) as tx:
+        tx.forget(owner("c1"))
     (tmp_path / "state").rename(tmp_path / "away")
-    assert add(database, "c2") == ["10.1.0.2", "fd00::2"]
+    assert add(database, "c2") == ["10.1.0.2", "fd00::2"], "one that held nothing may go"
+    (tmp_path / "state").rename(tmp_path / "later")
+    with pytest.raises(StoreFailure, match="it had leases before, and is missing or empty"):
+        add(database, "c3")
 
 
 def test_the_log_stays_short_without_any_close(file: Path, opening: Callable[..., SqliteStore]) -> None:

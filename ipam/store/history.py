@@ -1,0 +1,42 @@
+"""The number of a database's last change, kept in the database: what the witness is compared with.
+
+The table is beside the schema and not of it, as that of the pools.
+"""
+
+from __future__ import annotations
+
+from sqlite3 import OperationalError
+from typing import TYPE_CHECKING, Final
+
+from ipam.store.witness import Seen
+
+if TYPE_CHECKING:
+    from ipam.store.sqlite import Connection
+
+TABLE: Final = """CREATE TABLE IF NOT EXISTS history (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    generation TEXT NOT NULL,
+    number INTEGER NOT NULL)"""
+BEGINNING: Final = "INSERT OR IGNORE INTO history VALUES (1, lower(hex(randomblob(8))), 0)"
+STATE: Final = "SELECT generation, number, EXISTS (SELECT 1 FROM attachment) FROM history"
+
+
+def advance(connection: Connection) -> Seen:
+    """Count a change, in its own transaction."""
+    try:
+        counted = connection.execute("UPDATE history SET number = number + 1").rowcount
+    except OperationalError:  # no such table
+        connection.execute(TABLE)
+        counted = 0
+    if not counted:
+        connection.execute(BEGINNING)
+    return state(connection)
+
+
+def state(connection: Connection) -> Seen:
+    """The database as it is; one that has counted nothing has no generation."""
+    try:
+        row = connection.execute(STATE).fetchone()
+    except OperationalError:  # no such table
+        row = None
+    return Seen(row[0], int(row[1]), bool(row[2])) if row else Seen("", 0, holds=False)

@@ -1,0 +1,73 @@
+"""A connection to the database, and whether its three files are still those at the path.
+
+SQLite itself goes on with a log that was removed or replaced: such a process then works on another database than all
+that come later.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+LOGS: Final = ("-wal", "-shm")
+HEADER: Final = 32
+"""Bytes of a log without any transaction."""
+
+
+@dataclass
+class Opened:
+    """A connection with device and inode of the files that it works on; ``is_judged`` once nothing was found wrong."""
+
+    connection: sqlite3.Connection
+    path: str
+    database: tuple[int, int]
+    logs: list[tuple[int, int] | None]
+    is_judged: bool = False
+
+    @classmethod
+    def at(cls, path: str, connection: sqlite3.Connection) -> Opened:
+        """A connection that has read from the database: SQLite has made its other files by then."""
+        status = os.stat(path)
+        return cls(connection, path, (status.st_dev, status.st_ino), _logs(path))
+
+    def is_current(self, status: os.stat_result) -> bool:
+        """Whether who opens the path now, where a file of this status is, comes to the same files."""
+        return (status.st_dev, status.st_ino) == self.database and _logs(self.path) == self.logs
+
+    def close(self) -> None:
+        """Close the connection; what it alone has, because its log was taken away and no other begun, is saved before.
+
+        It has to be closed before the path is opened anew: SQLite shares the shared memory of one database among all
+        connections of a process.
+        """
+        with suppress(sqlite3.Error, OSError):
+            if self.is_judged and self._has_lost_its_log():
+                self.connection.execute("PRAGMA busy_timeout = 0")
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.Error):
+            self.connection.close()
+
+    def _has_lost_its_log(self) -> bool:
+        status = os.stat(self.path)
+        if (status.st_dev, status.st_ino) != self.database:
+            return False
+        try:
+            log = os.stat(f"{self.path}-wal")
+        except FileNotFoundError:
+            return True
+        return (log.st_dev, log.st_ino) != self.logs[0] and log.st_size <= HEADER
+
+
+def _logs(path: str) -> list[tuple[int, int] | None]:
+    return [_identity(path + each) for each in LOGS]
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,113 @@
+"""What was last seen of a lease database, kept apart from it: by that a lost or older one is told from a new one.
+
+A file for each state directory in ``/run``, whose content ends with the boot as interfaces do; where that cannot be
+written, beside the database. It has two records of a fixed size, each written in one piece and never synced: the
+state after the last transaction, and the database's file as it was when it was last known to be sound. Both are lower
+bounds: a process that is killed before it writes one leaves the one before, by which nothing sound is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import crc32
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+DIRECTORY: Final = "/run/cni-macvlan-py"
+BESIDE: Final = "leases.db-seen"
+RECORD: Final = 256
+"""Bytes of one record: a checksum, the boot's id, and at most four values."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The database after a transaction: its generation, that transaction's number, whether anything was attached."""
+
+    generation: str
+    number: int
+    holds: bool
+
+
+class Witness:
+    """The file of one state directory; records of another boot count for nothing.
+
+    What cannot be read was not seen, and what cannot be written is not kept: no call fails because of it.
+    """
+
+    def __init__(self, state_dir: str, boot_id: str) -> None:
+        self._paths = _paths(state_dir)
+        self._boot_id = boot_id
+        self._fd: int | None = None
+
+    def seen(self) -> Seen | None:
+        """The state after the last transaction, None if none was seen in this boot."""
+        generation, number, holds = self._read(0, 3) or ("", "", "")
+        return Seen(generation, int(number), holds == "1") if number else None
+
+    def note(self, seen: Seen) -> None:
+        """Remember the state, which is committed."""
+        self._write(0, seen.generation, str(seen.number), str(int(seen.holds)))
+
+    def trusts(self, status: os.stat_result) -> bool:
+        """Whether the file is as it was when ``trust`` was told of it: whoever writes to a file changes its times."""
+        return self._read(1, 4) == _stamp(status)
+
+    def trust(self, status: os.stat_result) -> None:
+        """Remember that the database's file is sound as it is."""
+        self._write(1, *_stamp(status))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _read(self, position: int, count: int) -> list[str] | None:
+        with suppress(OSError, UnicodeDecodeError):
+            if self._fd is None:
+                self._fd = self._opened(0)
+            checksum, _, rest = os.pread(self._fd, RECORD, position * RECORD).decode().strip().partition("|")
+            boot_id, *values = rest.split("|")
+            if checksum == _checksum(rest) and boot_id == self._boot_id and len(values) == count:
+                return values
+        return None
+
+    def _write(self, position: int, *values: str) -> None:
+        with suppress(OSError):
+            if self._fd is None:
+                self._fd = self._opened(os.O_CREAT)
+            rest = "|".join((self._boot_id, *values))
+            record = f"{_checksum(rest)}|{rest}".ljust(RECORD - 1) + "\n"
+            os.pwrite(self._fd, record.encode(), position * RECORD)
+
+    def _opened(self, how: int) -> int:
+        """Open the file in ``/run``, or else the one beside the database. Raises OSError."""
+        path, beside = self._paths
+        how |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            if how & os.O_CREAT:
+                os.makedirs(DIRECTORY, mode=0o755, exist_ok=True)
+            return os.open(path, how, 0o600)
+        except OSError:
+            return os.open(beside, how, 0o600)
+
+
+def forget(state_dir: str) -> None:
+    """Remove what was seen of a directory that is to begin anew, or is gone for good."""
+    for path in _paths(state_dir):
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def _paths(state_dir: str) -> tuple[str, str]:
+    name = f"store{os.path.abspath(state_dir).replace('%', '%25').replace('/', '%2f')}"
+    return os.path.join(DIRECTORY, name), os.path.join(state_dir, BESIDE)
+
+
+def _stamp(status: os.stat_result) -> list[str]:
+    return [str(each) for each in (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)]
+
+
+def _checksum(text: str) -> str:
+    return f"{crc32(text.encode()):08x}"
