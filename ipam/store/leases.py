@@ -84,7 +84,15 @@ class SqliteTransaction(SqliteRegister):
             ).lastrowid
         else:
             self._run("UPDATE pool SET last = ? WHERE id = ?", (blob, pool))
-        owner = attachment.owner
+        self._give(blob, attachment, pool)
+
+    def adopt(self, address: IPAddress, attachment: Attachment) -> None:
+        """Lease the address, which must be free, to who is known to have it, whatever pool it was given from."""
+        self._network()
+        self._give(blob_of(address), attachment, ELSEWHERE)
+
+    def _give(self, blob: bytes, attachment: Attachment, pool: int | None) -> None:
+        owner, network = attachment.owner, self._id
         known = self._run(
             "SELECT id, boot_id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
             (network, owner.container_id, owner.ifname),

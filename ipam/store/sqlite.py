@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
 from ipam.store import history, migration, schema
+from ipam.store.copies import DailyCopy
 from ipam.store.cures import READ_ONLY, RESCUE, STATE_DIR, cure_of, is_busy, is_damage
 from ipam.store.flock import lock
 from ipam.store.guard import Guard
@@ -51,6 +52,7 @@ class SqliteStore:
         self._wait = wait
         self._opened: Opened | None = None
         self._guard = Guard(Witness(self._directory, boot_id))
+        self._daily = DailyCopy(self._path)
         # SQLite makes those who wait for each other sleep; threads of one process can be woken.
         self._turn = threading.Lock()
 
@@ -96,6 +98,7 @@ class SqliteStore:
                     connection.execute("ROLLBACK")
             if seen:
                 self._guard.witness.note(seen)
+                self._daily.make_if_due(connection)
             self._trim(connection)
         except sqlite3.Error as error:
             raise self._explained(error) from error

@@ -14,6 +14,7 @@ from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
 from ipam.store import migration, schema
+from ipam.store.copies import copy
 from ipam.store.cures import RESCUE
 from ipam.store.files import LARGEST
 from ipam.store.lease_file import is_address, owner_of
@@ -46,6 +47,11 @@ class SqliteView(SqliteStore):
                 (_attachment(*known), tuple(schema.address_of(blob) for *_, blob in rows if blob is not None))
                 for known, rows in groupby(connection.execute(HOLDINGS), lambda row: row[:-1])
             ]
+
+    def copy_to(self, path: str) -> None:
+        """Write all of it into a file that is not there yet. Raises StoreFailure, StoreTooNew or OSError."""
+        with self._exclusive() as connection:
+            copy(connection, path)
 
     def damage(self) -> str:
         """What contradicts itself in it, "" for nothing. Raises StoreFailure or StoreTooNew."""

@@ -12,6 +12,7 @@ from netaddr import IPNetwork
 from conf.scalars import parse_cidr, parse_ip
 from ipam.ranges import canonical
 from plugin.cli.here import cni_path_option, conf_dir_option, data_dir_option, require_known, this_node
+from plugin.cli.keeping import backup, rescue, restore
 from plugin.cli.output import (
     document,
     dry_run_option,
@@ -167,6 +168,10 @@ def release(  # noqa: PLR0913 - one for each option
     steps = [Removal(each, WHILE_LIVE if each.fate is Fate.LIVE else each.fate.value) for each in chosen]
     status = carry_out(Plan(steps, node, cni_path, seen.plugins), dry_run=dry_run, yes=yes, as_json=as_json)
     return status if steps else 1
+
+
+for each in (rescue, backup, restore):
+    command.add_command(each)
 
 
 def _as_json(holding: Holding) -> Iterator[dict[str, Any]]:

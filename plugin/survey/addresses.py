@@ -39,15 +39,21 @@ class Addresses:
         return [each for pool, range_set in sets for each in usage(pool, range_set, self.holdings)]
 
 
-def addresses(state_dir: str, conf_dir: str, data_dirs: Iterable[str]) -> Addresses:
-    """Look, and change nothing; raises StoreFailure, StoreTooNew or IoFailure."""
+def configured(conf_dir: str, passed_over: list[str]) -> list[Plugin]:
+    """The plugins of a directory's networks; which files are none, and why, is added to the list. Raises IoFailure."""
     plugins: list[Plugin] = []
-    passed_over: list[str] = []
     for network in networks_in(conf_dir):
         if isinstance(network, Unreadable):
             passed_over.append(f"{network.file}: {network.why}")
         else:
             plugins += network.plugins()
+    return plugins
+
+
+def addresses(state_dir: str, conf_dir: str, data_dirs: Iterable[str]) -> Addresses:
+    """Look, and change nothing; raises StoreFailure, StoreTooNew or IoFailure."""
+    passed_over: list[str] = []
+    plugins = configured(conf_dir, passed_over)
     pools = pools_of(plugins, passed_over)
     recorded = SqliteView(state_dir, boot_id()).holdings()
     return Addresses(

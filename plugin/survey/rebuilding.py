@@ -1,0 +1,98 @@
+"""What a lease database would be, rebuilt from what is left of it or from a copy, and from the living interfaces."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conf.errors import StoreFailure
+from ipam.regular import read_regular
+from ipam.store import salvage
+from ipam.store.view import SqliteView
+from ipam.store.witness import Seen
+from plugin.node import boot_id
+from plugin.survey.proofs import lacking, marked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ipam.lease import Owner
+    from ipam.store.replacement import Adoption
+    from plugin.survey.holdings import Recorded
+    from plugin.survey.networks import Plugin
+
+LARGEST = 1 << 30
+"""Bytes of a copy; ten thousand attachments take four million."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """``trouble`` is what is wrong with the present database, "" if it is sound; ``origin`` what the new one is from.
+
+    ``recorded`` is what ``content``, the present database or else the copy, has; ``adoptions`` what it lacks.
+    """
+
+    trouble: str
+    origin: str
+    content: bytes
+    recorded: Sequence[Recorded]
+    adoptions: Sequence[Adoption]
+
+
+def from_what_is_left(state_dir: str, plugins: Sequence[Plugin], network: str) -> Rebuilt:
+    """The present database, or of a damaged one the newest sound state. Raises StoreTooNew or TryAgain."""
+    trouble, recorded = _present(state_dir)
+    if not trouble:
+        return Rebuilt("", "the present database", b"", recorded, lacking(recorded, marked(network), plugins))
+    with tempfile.TemporaryDirectory(prefix="cni-macvlan-py-") as scratch:
+        nothing = Seen("", 0, holds=False)
+        best = salvage.best_of(os.path.join(state_dir, "leases.db"), os.path.join(scratch, "try"), nothing)
+        recorded = _recorded(best.content, scratch)
+    return Rebuilt(trouble, best.origin, best.content, recorded, lacking(recorded, marked(network), plugins))
+
+
+def from_copy(file: str, state_dir: str, plugins: Sequence[Plugin], network: str) -> tuple[Rebuilt, Sequence[Recorded]]:
+    """A copy, and what the present database has recorded. Raises StoreFailure for what is no sound copy."""
+    trouble, present = _present(state_dir)
+    try:
+        content = read_regular(file, LARGEST)
+    except OSError as error:
+        raise StoreFailure(f"{file}: cannot be read: {error}; name what leases backup has written", "") from error
+    with tempfile.TemporaryDirectory(prefix="cni-macvlan-py-") as scratch:
+        if salvage.state_of(content, os.path.join(scratch, "try")) is None:
+            raise StoreFailure(f"{file}: it is no sound lease database; name what leases backup has written", "")
+        recorded = _recorded(content, scratch)
+    return Rebuilt(trouble, file, content, recorded, lacking(recorded, marked(network), plugins)), present
+
+
+def _present(state_dir: str) -> tuple[str, Sequence[Recorded]]:
+    """What is wrong with the present database, or what it has recorded."""
+    view = SqliteView(state_dir, boot_id())
+    try:
+        damage = view.damage()
+        return damage, [] if damage else view.holdings()
+    except StoreFailure as error:
+        return error.msg.partition("; run ")[0], []
+
+
+def _recorded(content: bytes, directory: str) -> Sequence[Recorded]:
+    if not content:
+        return []
+    salvage.write_plain(content, os.path.join(directory, "leases.db"))
+    return SqliteView(directory, boot_id()).holdings()
+
+
+def robbed(rebuilt: Rebuilt, present: Sequence[Recorded]) -> list[Owner]:
+    """Who is recorded now, of this boot, and would not be any more, or would lose an address."""
+    kept = {known.owner: set(leased) for known, leased in rebuilt.recorded}
+    for each in rebuilt.adoptions:
+        for owner in each.displaced:
+            kept.pop(owner, None)
+        kept.setdefault(each.attachment.owner, set()).update(each.addresses)
+    return [
+        known.owner
+        for known, leased in present
+        if known.boot_id == boot_id() and not (known.owner in kept and kept[known.owner].issuperset(leased))
+    ]
