@@ -48,6 +48,7 @@ def copy(connection: Connection, path: str) -> None:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as target:
             target.execute("PRAGMA synchronous = OFF")  # one sync at the end
+            target.execute("PRAGMA journal_mode = OFF")
             connection.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
         with open(path, "rb") as file:

@@ -62,7 +62,7 @@ def rows(state_dir: Path) -> dict[str, int]:
 
 def strange_files(preload: Preload) -> list[str]:
     """Files in the state directory and in the lease directory that no idle node has."""
-    usual = {"leases.db", "leases.db-wal", "leases.db-shm", "netns.lock"}
+    usual = {"leases.db", "leases.db-wal", "leases.db-shm", "leases.db.daily", "leases.db.daily-new", "netns.lock"}
     found = [str(path) for path in _listed(preload.state_dir) if path.name not in usual]
     for network in _listed(preload.data_dir):
         leases = _listed(network)

@@ -51,7 +51,8 @@ def test_what_a_killed_maker_left_is_completed(
 def test_only_root_can_read_it(database: SqliteStore, tmp_path: Path) -> None:
     add(database, "c1")
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in (tmp_path / "state").iterdir()}
-    assert modes == {"leases.db": 0o600, "leases.db-wal": 0o600, "leases.db-shm": 0o600}
+    names = ("leases.db", "leases.db-wal", "leases.db-shm", "leases.db.daily")
+    assert modes == dict.fromkeys(names, 0o600)
     assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
 
 
