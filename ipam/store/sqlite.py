@@ -111,18 +111,23 @@ class SqliteStore:
         if not (self._opened and status and self._opened.is_current(status)):
             self._drop()
             # An agent that alone knew of changes may have saved them just now.
-            self._opened = Opened.at(self._path, self._finished(self._look()))
-        self._judge(self._opened)
+            connection = self._finished(self._look())
+            try:
+                self._opened = Opened.at(self._path, connection)
+                status = os.stat(self._path)
+            except OSError as error:  # taken away this very moment
+                raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
+        self._judge(self._opened, status)
         return self._opened.connection
 
-    def _judge(self, opened: Opened) -> None:
+    def _judge(self, opened: Opened, status: os.stat_result) -> None:
         """Raise StoreFailure for a database that is damaged, or lacks what was seen of it in this boot.
 
         The connection stays: at a close SQLite would throw away what a rescue reads.
         """
         if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
             raise self._failure(loss, RESCUE)
-        if damage := self._guard.damage(opened.connection, os.stat(self._path)):
+        if damage := self._guard.damage(opened.connection, status):
             raise self._failure(f"it is damaged: {damage}", RESCUE)
         opened.is_judged = True
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 COMMANDS: Final = {
     "lint": "find everything that is wrong with network configurations",
     "schema": "print the JSON Schema of network configurations, for editors",
-    "leases": "show who has which address, and how many are free; release some by hand",
+    "leases": "show who has which address, and how many are free; release, rescue or restore",
     "gc": "remove what is left of containers that are gone",
     "demo": "attach two containers to one master, on real interfaces in throw-away namespaces",
     "agent": "serve the calls of this node from one process",

@@ -32,7 +32,8 @@ def unrecorded(patient: Patient) -> Iterator[Finding]:
                 f"{child.link.name} in {child.home.path}",
                 f'container {container_id} of network "{network}" has it, and the lease database does not know of it: '
                 f"{', '.join(child.addresses)} may be given again",
-                f"DEL the container, or: nsenter --net={child.home.path} ip link delete {child.link.name}",
+                "cni-macvlan-py leases rescue, which records it; or DEL the container, or: "
+                f"nsenter --net={child.home.path} ip link delete {child.link.name}",
             )
 
 

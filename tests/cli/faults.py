@@ -267,7 +267,10 @@ def killed_container(room: Sickroom) -> None:
 
 def lost_record(room: Sickroom) -> None:
     attached(room)
-    shutil.rmtree(room.runtime.state_dir)
+    with closing(sqlite3.connect(room.runtime.state_dir / "leases.db")) as database:
+        for statement in ("DELETE FROM lease", "DELETE FROM used", "DELETE FROM attachment"):
+            database.execute(statement)
+        database.commit()
 
 
 def removed_link(room: Sickroom) -> None:
@@ -612,12 +615,12 @@ FAULTS = {
         mounted("size=64k", "head -c 64k /dev/zero > {state}/x"), "store-space", "0 KiB left", "make room"
     ),
     "leases for all to read": Fault(loose, "store-private", "mode is 0644", "chmod go=", severity="warning"),
-    "damaged database": Fault(damage, "store-intact", "leases.db", "move"),
+    "damaged database": Fault(damage, "store-intact", "leases.db", "leases rescue"),
     "newer database": Fault(
         pragma("PRAGMA user_version = 99"), "store-intact", "schema 99 is newer", "install the version"
     ),
     "another program's database": Fault(
-        pragma("PRAGMA application_id = 7"), "store-intact", "belongs to another program", "move"
+        pragma("PRAGMA application_id = 7"), "store-intact", "belongs to another program", "leases rescue"
     ),
     "records of an earlier boot": Fault(
         earlier_boot, "leases-earlier-boot", "1 attachments", "the next ADD", severity="notice"
