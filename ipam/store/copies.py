@@ -8,11 +8,11 @@ import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
-from ipam.store.salvage import DAILY
-
 if TYPE_CHECKING:
     from ipam.store.sqlite import Connection
 
+DAILY: Final = ".daily"
+"""What the copy of a day is called behind the database's name."""
 DAY: Final = 86_400
 ABANDONED: Final = 60
 """Seconds after which nobody is still at work on a copy that has not got its name."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ipam.store import history, migration, schema
+from ipam.store.copies import DAILY
 from ipam.store.log_frames import committed, image, read_frames
 from ipam.store.soundness import unsound
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from ipam.store.witness import Seen
 
-DAILY: Final = ".daily"
-"""What the copy of a day is called behind the database's name."""
 MAGIC: Final = b"SQLite format 3\0"
 ROLLBACK: Final = b"\1\1"
 """Bytes 18 and 19 of a database that has no write-ahead log (https://sqlite.org/fileformat.html)."""
