@@ -35,7 +35,7 @@ class DailyCopy:
         with suppress(OSError, sqlite3.Error):
             if _modified(self._path) // DAY == today:
                 return
-            if time.time() - _modified(unfinished) > ABANDONED:
+            if abs(time.time() - _modified(unfinished)) > ABANDONED:  # clocks go back
                 with suppress(FileNotFoundError):
                     os.unlink(unfinished)
                 copy(connection, unfinished)

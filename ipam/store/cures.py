@@ -11,8 +11,6 @@ STATE_DIR: Final = "check the state_dir of the settings"
 READ_ONLY: Final = "it cannot be written: check its mode and its file system"
 RESCUE: Final = 'run "cni-macvlan-py leases rescue": it rebuilds {files}'
 CURES: Final = {
-    sqlite3.SQLITE_CORRUPT: RESCUE,
-    sqlite3.SQLITE_NOTADB: RESCUE,
     sqlite3.SQLITE_FULL: "the disk is full: make room",
     sqlite3.SQLITE_READONLY: READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check its mode and its directory",
@@ -27,14 +25,15 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether what the files hold makes no sense."""
-    return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    """Whether what the files hold makes no sense, or is less than it was a moment ago."""
+    is_cut = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ
+    return is_cut or _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def cure_of(error: sqlite3.Error) -> str:
     """Return what to do; ``{files}`` in it stands for the database's files."""
     code = _code(error)
-    cure = CURES.get(code, "see the log")
+    cure = RESCUE if is_damage(error) else CURES.get(code, "see the log")
     return root_or(cure) if code in REFUSALS else cure
 
 

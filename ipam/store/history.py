@@ -8,7 +8,6 @@ from __future__ import annotations
 from sqlite3 import OperationalError
 from typing import TYPE_CHECKING, Final
 
-from conf.errors import TryAgain
 from ipam.store.witness import Seen
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ TABLE: Final = """CREATE TABLE IF NOT EXISTS history (
     generation TEXT NOT NULL,
     number INTEGER NOT NULL)"""
 BEGINNING: Final = "INSERT OR IGNORE INTO history VALUES (1, lower(hex(randomblob(8))), 0)"
-REPLACED: Final = "replaced"
 STATE: Final = "SELECT generation, number, EXISTS (SELECT 1 FROM attachment) FROM history"
 
 
@@ -32,24 +30,17 @@ def advance(connection: Connection) -> Seen:
         counted = 0
     if not counted:
         connection.execute(BEGINNING)
-    seen = state(connection)
-    if seen.generation == REPLACED:
-        raise TryAgain("the lease database was replaced while the call waited for it; call again", "by an operator")
-    return seen
+    return state(connection)
 
 
-def retire(connection: Connection) -> None:
-    """Have every change fail that waits for this database, in the place of which another one is put."""
-    connection.execute("UPDATE history SET generation = ?", (REPLACED,))
-
-
-def succeed(connection: Connection, seen: Seen | None) -> None:
+def succeed(connection: Connection, seen: Seen | None) -> Seen:
     """Make the database the successor of what was last seen of it or of another."""
     found = advance(connection)
     if seen and seen.number:
         connection.execute(
             "UPDATE history SET generation = ?, number = ?", (seen.generation, max(seen.number, found.number) + 1)
         )
+    return state(connection)
 
 
 def state(connection: Connection) -> Seen:

@@ -28,9 +28,12 @@ class Opened:
     is_judged: bool = False
 
     @classmethod
-    def at(cls, path: str, connection: sqlite3.Connection) -> Opened:
-        """A connection that has read from the database: SQLite has made its other files by then."""
-        status = os.stat(path)
+    def at(cls, path: str, connection: sqlite3.Connection, status: os.stat_result) -> Opened:
+        """A connection that has read from the database: SQLite has made its other files by then.
+
+        ``status`` is that of the file before it was opened: if another has its place by now, which of them the
+        connection is to is not known, and ``is_current`` is false.
+        """
         return cls(connection, path, (status.st_dev, status.st_ino), _logs(path))
 
     def is_current(self, status: os.stat_result) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -13,19 +14,19 @@ from conf.errors import StoreFailure
 from ipam.store import history, migration, schema
 from ipam.store.flock import lock
 from ipam.store.leases import SqliteTransaction
-from ipam.store.salvage import write_plain
+from ipam.store.salvage import NEW, VERSIONS, WRITE_AHEAD, write_plain
 from ipam.store.sqlite import SqliteStore
 from ipam.store.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from netaddr import IPAddress
 
     from ipam.lease import Attachment, Owner
-    from ipam.store.sqlite import Connection
+    from ipam.store.witness import Seen
 
-NEW: Final = "leases.db-new"
+UNFINISHED: Final = "leases.db-unfinished"
 FILES: Final = ("leases.db", "leases.db-wal", "leases.db-shm")
 WAIT: Final = 30.0
 
@@ -39,25 +40,14 @@ class Adoption:
     displaced: tuple[Owner, ...] = ()
 
 
-class Retiring(SqliteStore):
-    """A sound database that is to be replaced."""
+class Held(SqliteStore):
+    """A sound database that nobody else changes meanwhile."""
 
     @contextmanager
-    def retired(self) -> Iterator[None]:
-        """Let nobody change it any more: who waits for it is told to try again, once the block has ended well."""
-        with self._turn:
-            try:
-                connection = self._connection()
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                    history.retire(connection)
-                    connection.execute("COMMIT")
-                finally:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                raise self._explained(error) from error
+    def held(self) -> Iterator[Callable[[Adoption], None]]:
+        """Have what the database lacks taken into it, or have it replaced: calls wait, and go on with what is there."""
+        with self._exclusive() as connection:
+            yield lambda each: adopt(SqliteTransaction(connection, each.attachment.owner.network, self._boot_id), each)
 
 
 def adopt(transaction: SqliteTransaction, adoption: Adoption) -> None:
@@ -74,7 +64,9 @@ def adopt(transaction: SqliteTransaction, adoption: Adoption) -> None:
 def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Adoption]) -> str:
     """Put a database with this content, b"" for an empty one, and what it lacks into the state directory.
 
-    Returns the directory that what was there is kept in, "" if there was nothing. Raises StoreFailure or TryAgain.
+    Killed at any moment it leaves the database that was there, or one that is refused until the next rescue, which
+    finds the new one. Returns the directory that what was there is kept in, "" if there was nothing. Raises
+    StoreFailure or TryAgain.
     """
     new = os.path.join(state_dir, NEW)
     try:
@@ -82,7 +74,11 @@ def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Ad
         directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             lock(directory, WAIT, state_dir)
-            _build(new, boot_id, content, adoptions, Witness(state_dir, boot_id))
+            with closing(Witness(state_dir, boot_id)) as witness:
+                unfinished = os.path.join(state_dir, UNFINISHED)
+                state = _build(unfinished, boot_id, content, adoptions, witness.seen())
+                os.rename(unfinished, new)
+                witness.note(state)
             kept = _set_aside(state_dir)
             os.rename(new, os.path.join(state_dir, FILES[0]))
             os.fsync(directory)
@@ -93,37 +89,35 @@ def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Ad
     return kept
 
 
-def _build(path: str, boot_id: str, content: bytes, adoptions: Sequence[Adoption], witness: Witness) -> None:
+def _build(path: str, boot_id: str, content: bytes, adoptions: Sequence[Adoption], seen: Seen | None) -> Seen:
+    """Make the successor of what was seen, complete on the disk, and return its state."""
     write_plain(content, path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")  # one sync at the end
+        # One sync at the end; and no journal, which one who is killed here would leave for the next to be undone by.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("BEGIN IMMEDIATE")
         for statement in () if content else schema.STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
         migration.bring_up_to_date(connection)
-        _complete(connection, boot_id, adoptions, witness)
-        connection.execute("PRAGMA journal_mode = WAL")
-    with open(path, "rb") as file:
+        connection.execute("BEGIN IMMEDIATE")
+        for each in adoptions:
+            adopt(SqliteTransaction(connection, each.attachment.owner.network, boot_id), each)
+        state = history.succeed(connection, seen)
+        connection.execute("COMMIT")
+    with open(path, "r+b") as file:
+        os.pwrite(file.fileno(), WRITE_AHEAD, VERSIONS)
         os.fsync(file.fileno())
-
-
-def _complete(connection: Connection, boot_id: str, adoptions: Sequence[Adoption], witness: Witness) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for each in adoptions:
-        adopt(SqliteTransaction(connection, each.attachment.owner.network, boot_id), each)
-    history.succeed(connection, witness.seen())
-    connection.execute("COMMIT")
-    witness.close()
+    return state
 
 
 def _set_aside(state_dir: str) -> str:
-    """Move what is there into a directory of its own; the database last, without which no call begins anything."""
-    there = [name for name in reversed(FILES) if os.path.lexists(os.path.join(state_dir, name))]
+    """Move what is there into a directory of its own: the database first, for its log alone is refused."""
+    there = [name for name in FILES if os.path.lexists(os.path.join(state_dir, name))]
     if not there:
         return ""
-    aside = os.path.join(state_dir, time.strftime("before-%Y%m%dT%H%M%SZ", time.gmtime()))
-    os.makedirs(aside, mode=0o700, exist_ok=True)
+    aside = tempfile.mkdtemp(prefix=time.strftime("before-%Y%m%dT%H%M%SZ-", time.gmtime()), dir=state_dir)
     for name in there:
         os.rename(os.path.join(state_dir, name), os.path.join(aside, name))
     return aside

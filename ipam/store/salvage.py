@@ -8,6 +8,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ipam.regular import read_regular
 from ipam.store import history, migration, schema
 from ipam.store.copies import DAILY
 from ipam.store.log_frames import committed, image, read_frames
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
     from ipam.store.witness import Seen
 
 MAGIC: Final = b"SQLite format 3\0"
+VERSIONS: Final = 18
+"""Where a database says whether it has a write-ahead log (https://sqlite.org/fileformat.html)."""
 ROLLBACK: Final = b"\1\1"
-"""Bytes 18 and 19 of a database that has no write-ahead log (https://sqlite.org/fileformat.html)."""
+WRITE_AHEAD: Final = b"\2\2"
+NEW: Final = "leases.db-new"
+"""A complete database that is about to be put in the place of another, beside it."""
+LARGEST: Final = 1 << 30
+"""Bytes of a file of the database; ten thousand attachments take four million."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,10 @@ class Salvaged:
 
 
 def best_of(path: str, scratch: str, nothing: Seen) -> Salvaged:
-    """The newest of all sound states of the database at ``path``; ``scratch`` is a file that is made and removed."""
+    """The newest of all sound states of the database at ``path``; ``scratch`` is a file that is made and removed.
+
+    Raises OSError where a file is there and cannot be read: what it has is not to be forgotten for that.
+    """
     best = Salvaged(b"", "nothing: no sound copy is left", nothing)
     for origin, content in _candidates(path):
         state = state_of(content, scratch)
@@ -62,7 +72,7 @@ def state_of(content: bytes, scratch: str) -> Seen | None:
 def write_plain(content: bytes, path: str) -> None:
     """Write a database's content as a file that is complete without a log, none as an empty one."""
     with open(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(content and content[:18] + ROLLBACK + content[20:])
+        file.write(content and content[:VERSIONS] + ROLLBACK + content[VERSIONS + len(ROLLBACK) :])
 
 
 def is_ours(connection: sqlite3.Connection) -> bool:
@@ -82,10 +92,11 @@ def _candidates(path: str) -> Iterator[tuple[str, bytes]]:
         valid = committed([each for each in frames if each.is_valid])
         yield "the database and what of its log is undamaged", image(database, valid)
         yield "the database and all of its log", image(database, frames)
+    yield "what an interrupted rescue had made", _content(os.path.join(os.path.dirname(path), NEW))
     yield "the copy of the day", _content(f"{path}{DAILY}")
 
 
 def _content(path: str) -> bytes:
-    with suppress(OSError), open(path, "rb") as file:
-        return file.read()
+    with suppress(FileNotFoundError):
+        return read_regular(path, LARGEST)
     return b""

@@ -31,6 +31,9 @@ LONG_LOG: Final = 4 << 20
 SMALLEST: Final = 512
 """Bytes of the smallest page, hence of the smallest database; SQLite takes less for a new one."""
 
+ATTEMPTS: Final = 8
+"""How often the files may be replaced under one transaction that is about to begin."""
+
 ONE_PAGE: Final = 4096
 """Bytes of a database whose schema is in the log alone, as earlier releases left it."""
 
@@ -86,16 +89,14 @@ class SqliteStore:
         if not self._turn.acquire(timeout=self._wait):
             raise self._busy()
         try:
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            before = connection.total_changes
             try:
+                connection = self._begun()
+                before = connection.total_changes
                 yield connection
                 seen = history.advance(connection) if connection.total_changes != before else None
                 connection.execute("COMMIT")
             finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                self._roll_back()
             if seen:
                 self._guard.witness.note(seen)
                 self._daily.make_if_due(connection)
@@ -105,36 +106,40 @@ class SqliteStore:
         finally:
             self._turn.release()
 
-    def _connection(self) -> Connection:
-        """Return the connection to the files that have the path now: an operator may have put others there."""
-        status = self._look()
-        if not (self._opened and status and self._opened.is_current(status)):
+    def _begun(self) -> Connection:
+        """Begin a transaction on the files that have the path then: an operator may put others there meanwhile."""
+        for _ in range(ATTEMPTS):
+            self._opened = self._opened or self._open()
+            self._opened.connection.execute("BEGIN IMMEDIATE")
+            status = self._status()
+            if status and self._opened.is_current(status):
+                self._judge(self._opened, status)
+                return self._opened.connection
+            self._roll_back()
             self._drop()
-            # An agent that alone knew of changes may have saved them just now.
-            connection = self._finished(self._look())
-            try:
-                self._opened = Opened.at(self._path, connection)
-                status = os.stat(self._path)
-            except OSError as error:  # taken away this very moment
-                raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
-        self._judge(self._opened, status)
-        return self._opened.connection
+        raise self._failure("it is replaced again and again", STATE_DIR)
+
+    def _roll_back(self) -> None:
+        if self._opened and self._opened.connection.in_transaction:
+            self._opened.connection.execute("ROLLBACK")
 
     def _judge(self, opened: Opened, status: os.stat_result) -> None:
         """Raise StoreFailure for a database that is damaged, or lacks what was seen of it in this boot.
 
         The connection stays: at a close SQLite would throw away what a rescue reads.
         """
-        if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
-            raise self._failure(loss, RESCUE)
-        if damage := self._guard.damage(opened.connection, status):
-            raise self._failure(f"it is damaged: {damage}", RESCUE)
+        with self._refusals():
+            if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
+                raise self._failure(loss, RESCUE)
+            if damage := self._guard.damage(opened.connection, status):
+                raise self._failure(f"it is damaged: {damage}", RESCUE)
         opened.is_judged = True
 
     def _refuse_loss(self) -> None:
         """Raise StoreFailure where a database without anything in it has had attachments in this boot."""
-        if self._guard.is_missed():
-            raise self._failure("it had leases before, and is missing or empty", RESCUE)
+        with self._refusals():
+            if self._guard.is_missed():
+                raise self._failure("it had leases before, and is missing or empty", RESCUE)
 
     def _drop(self) -> None:
         opened, self._opened = self._opened, None
@@ -143,7 +148,7 @@ class SqliteStore:
         self._guard.witness.close()
 
     def _look(self) -> os.stat_result | None:
-        """Return the file's status, None if it is not there; what only damage leaves behind raises StoreFailure.
+        """As ``_status``, but a log without its database raises StoreFailure.
 
         SQLite itself takes an empty or missing file for a new database, and throws its log away.
         """
@@ -155,42 +160,41 @@ class SqliteStore:
             if logged and (status is None or status.st_size == 0):
                 text = "it is missing" if status is None else "it is empty"
                 raise self._failure(f"{text} and its log {self._path}-wal is there", RESCUE)
-        if status and 0 < status.st_size < SMALLEST:
-            raise self._failure("it is cut off", RESCUE)
         return status
 
     def _status(self) -> os.stat_result | None:
-        try:
-            return os.stat(self._path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
+        """Return the file's status, None if it is not there."""
+        with self._refusals(), suppress(FileNotFoundError):
+            status = os.stat(self._path)
+            if 0 < status.st_size < SMALLEST:
+                raise self._failure("it is cut off", RESCUE)
+            return status
+        return None
 
-    def _finished(self, status: os.stat_result | None) -> Connection:
+    def _open(self) -> Opened:
         """Connect to the database, having made it if need be."""
-        connection = None
-        if status and status.st_size:
-            connection = self._connect()
-            with _closed_on_error(connection):
-                if self._is_complete(connection):
-                    migration.bring_up_to_date(connection)
-                    if status.st_size <= ONE_PAGE:
-                        self._move_into_file(connection)
-                    return connection
-        with self._maker():
-            connection = connection or self._connect()
-            with _closed_on_error(connection):
-                if not self._is_complete(connection):
-                    self._refuse_loss()
+        self._guard.witness.close()  # another may be in its place as well
+        status = self._status()
+        if not (status and status.st_size):
+            # Nobody replaces it while one is its maker: what is missing then is lost.
+            with self._maker():
+                status = self._look()
+            if not status:
+                raise self._failure("it is removed again and again", STATE_DIR)
+        connection = self._connect()
+        with _closed_on_error(connection):
+            if not self._is_complete(connection):
+                with self._maker():
                     self._complete(connection)
-                migration.bring_up_to_date(connection)
-            return connection
+            elif status.st_size <= ONE_PAGE:
+                self._move_into_file(connection)
+            migration.bring_up_to_date(connection)
+            return Opened.at(self._path, connection, status)
 
     @contextmanager
     def _maker(self) -> Iterator[None]:
         """Be the only process that makes the database, or completes one whose maker was killed."""
-        try:
+        with self._refusals():
             os.makedirs(self._directory, mode=0o700, exist_ok=True)
             directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -202,8 +206,6 @@ class SqliteStore:
                 yield
             finally:
                 os.close(directory)
-        except OSError as error:
-            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
 
     def _connect(self, mode: str = "rw") -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -234,6 +236,10 @@ class SqliteStore:
         return bool(version)
 
     def _complete(self, connection: Connection) -> None:
+        """Make the tables, unless another maker has made them while this one waited."""
+        if self._is_complete(connection):
+            return
+        self._refuse_loss()
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
@@ -265,6 +271,14 @@ class SqliteStore:
             connection.execute("PRAGMA busy_timeout = 0")
             self._move_into_file(connection)
         connection.execute(f"PRAGMA busy_timeout = {round(self._wait * 1000)}")
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Report what the system refuses."""
+        try:
+            yield
+        except OSError as error:
+            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
 
     def _explained(self, error: sqlite3.Error) -> CniError:
         if is_busy(error):

@@ -8,6 +8,7 @@ bounds: a process that is killed before it writes one leaves the one before, by 
 
 from __future__ import annotations
 
+import errno
 import os
 from binascii import crc32
 from contextlib import suppress
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 from typing import Final
 
 DIRECTORY: Final = "/run/cni-macvlan-py"
+PREFIX: Final = "store"
 BESIDE: Final = "leases.db-seen"
 RECORD: Final = 256
 """Bytes of one record: a checksum, the boot's id, and at most four values."""
+EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}
+"""Refusals that say nothing of whether there is a file."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,12 @@ class Seen:
 class Witness:
     """The file of one state directory; records of another boot count for nothing.
 
-    What cannot be read was not seen, and what cannot be written is not kept: no call fails because of it.
+    What cannot be written is not kept: no call fails because of it. A file that may not be read was not seen, but
+    where the system is out of descriptors or memory reading raises OSError.
     """
 
     def __init__(self, state_dir: str, boot_id: str) -> None:
-        self._paths = _paths(state_dir)
+        self._state_dir = state_dir
         self._boot_id = boot_id
         self._fd: int | None = None
 
@@ -46,8 +51,11 @@ class Witness:
         return Seen(generation, int(number), holds == "1") if number else None
 
     def note(self, seen: Seen) -> None:
-        """Remember the state, which is committed."""
-        self._write(0, seen.generation, str(seen.number), str(int(seen.holds)))
+        """Remember the state, which is committed, unless another process has noted a later one meanwhile."""
+        with suppress(OSError):
+            before = self.seen()
+            if not (before and before.generation == seen.generation and before.number > seen.number):
+                self._write(0, seen.generation, str(seen.number), str(int(seen.holds)))
 
     def trusts(self, status: os.stat_result) -> bool:
         """Whether the file is as it was when ``trust`` was told of it: whoever writes to a file changes its times."""
@@ -55,7 +63,8 @@ class Witness:
 
     def trust(self, status: os.stat_result) -> None:
         """Remember that the database's file is sound as it is."""
-        self._write(1, *_stamp(status))
+        with suppress(OSError):
+            self._write(1, *_stamp(status))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -64,45 +73,65 @@ class Witness:
             os.close(fd)
 
     def _read(self, position: int, count: int) -> list[str] | None:
-        with suppress(OSError, UnicodeDecodeError):
+        try:
             if self._fd is None:
                 self._fd = self._opened(0)
-            checksum, _, rest = os.pread(self._fd, RECORD, position * RECORD).decode().strip().partition("|")
-            boot_id, *values = rest.split("|")
-            if checksum == _checksum(rest) and boot_id == self._boot_id and len(values) == count:
-                return values
-        return None
+            record = os.pread(self._fd, RECORD, position * RECORD).decode()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return None
+        except UnicodeDecodeError:
+            return None
+        checksum, _, rest = record.strip().partition("|")
+        boot_id, *values = rest.split("|")
+        return values if (checksum, boot_id, len(values)) == (_checksum(rest), self._boot_id, count) else None
 
     def _write(self, position: int, *values: str) -> None:
-        with suppress(OSError):
-            if self._fd is None:
-                self._fd = self._opened(os.O_CREAT)
-            rest = "|".join((self._boot_id, *values))
-            record = f"{_checksum(rest)}|{rest}".ljust(RECORD - 1) + "\n"
-            os.pwrite(self._fd, record.encode(), position * RECORD)
+        if self._fd is None:
+            self._fd = self._opened(os.O_CREAT)
+        rest = "|".join((self._boot_id, *values))
+        record = f"{_checksum(rest)}|{rest}".ljust(RECORD - 1) + "\n"
+        os.pwrite(self._fd, record.encode(), position * RECORD)
 
     def _opened(self, how: int) -> int:
         """Open the file in ``/run``, or else the one beside the database. Raises OSError."""
-        path, beside = self._paths
         how |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
             if how & os.O_CREAT:
                 os.makedirs(DIRECTORY, mode=0o755, exist_ok=True)
-            return os.open(path, how, 0o600)
-        except OSError:
-            return os.open(beside, how, 0o600)
+            return os.open(place_of(self._state_dir), how, 0o600)
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
+            return os.open(_beside(self._state_dir), how, 0o600)
+
+
+def place_of(state_dir: str) -> str:
+    """The file in ``/run`` of a state directory, whichever symbolic links lead to that."""
+    name = os.path.realpath(state_dir).replace("%", "%25").replace("/", "%2f")
+    return os.path.join(DIRECTORY, PREFIX + name)
 
 
 def forget(state_dir: str) -> None:
     """Remove what was seen of a directory that is to begin anew, or is gone for good."""
-    for path in _paths(state_dir):
+    for path in (place_of(state_dir), _beside(state_dir)):
         with suppress(OSError):
             os.unlink(path)
 
 
-def _paths(state_dir: str) -> tuple[str, str]:
-    name = f"store{os.path.abspath(state_dir).replace('%', '%25').replace('/', '%2f')}"
-    return os.path.join(DIRECTORY, name), os.path.join(state_dir, BESIDE)
+def forget_all(directory: str) -> list[str]:
+    """Remove what was seen of all state directories from a node's ``/run/cni-macvlan-py``; returns the files."""
+    if not os.path.isdir(directory):
+        return []
+    found = sorted(each.path for each in os.scandir(directory) if each.name.startswith(PREFIX))
+    for path in found:
+        os.unlink(path)
+    return found
+
+
+def _beside(state_dir: str) -> str:
+    return os.path.join(state_dir, BESIDE)
 
 
 def _stamp(status: os.stat_result) -> list[str]:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HOST: Final = "/host"
-BIN_DIR, ETC_DIR = f"{HOST}/opt/cni/bin", f"{HOST}/etc/cni-macvlan-py"
+BIN_DIR, ETC_DIR, RUN_DIR = f"{HOST}/opt/cni/bin", f"{HOST}/etc/cni-macvlan-py", f"{HOST}/run/cni-macvlan-py"
 
 bin_dir_option = click.option(
     "--cni-bin-dir", metavar="DIR", default=BIN_DIR, show_default=True, help="The node's directory of CNI plugins."
 )
 etc_dir_option = click.option(
     "--etc-dir", metavar="DIR", default=ETC_DIR, show_default=True, help="The node's directory of the settings."
+)
+run_dir_option = click.option(
+    "--run-dir", metavar="DIR", default=RUN_DIR, show_default=True, help="The node's directory of the agent's socket."
 )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +22,7 @@ from plugin.cli.output import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ipam.lease import Owner
     from ipam.store.replacement import Adoption
@@ -52,11 +50,10 @@ def rescue(*, network: str, conf_dir: str, dry_run: bool, yes: bool, as_json: bo
 
     require_root("to look into namespaces and to write leases")
     state_dir = this_node().settings.state_dir
-    rebuilt = from_what_is_left(state_dir, configured(conf_dir, []), network)
-    if not (rebuilt.trouble or rebuilt.adoptions) and not as_json:
-        line("nothing to rescue: the database is sound, and has what living interfaces prove")
-        return 0
-    return _carry_out(rebuilt, state_dir, dry_run=dry_run, yes=yes, as_json=as_json)
+    plugins = configured(conf_dir, [])
+    return _carry_out(
+        lambda: from_what_is_left(state_dir, plugins, network), state_dir, dry_run=dry_run, yes=yes, as_json=as_json
+    )
 
 
 @click.command()
@@ -96,25 +93,34 @@ def restore(  # noqa: PLR0913 - one for each option
 
     require_root("to look into namespaces and to write leases")
     state_dir = this_node().settings.state_dir
-    rebuilt, present = from_copy(file, state_dir, configured(conf_dir, []), network)
-    losers = robbed(rebuilt, present)
-    for owner in losers:
-        note(f"would lose its record: {owner.network} {short(owner.container_id)} {owner.ifname}")
-    if losers and not force:
-        raise click.ClickException(f"{len(losers)} attachments would lose their record; DEL them first, or add --force")
-    return _carry_out(rebuilt, state_dir, dry_run=dry_run, yes=yes, as_json=as_json)
+    plugins = configured(conf_dir, [])
+
+    def look() -> Rebuilt:
+        rebuilt, present = from_copy(file, state_dir, plugins, network)
+        losers = [] if force else robbed(rebuilt, present)
+        for owner in losers:
+            note(f"would lose its record: {owner.network} {short(owner.container_id)} {owner.ifname}")
+        if losers:
+            text = f"{len(losers)} attachments would lose their record; DEL them first, or add --force"
+            raise click.ClickException(text)
+        return rebuilt
+
+    return _carry_out(look, state_dir, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
-def _carry_out(rebuilt: Rebuilt, state_dir: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Show what would be done, ask, do it, and return the exit status."""
+def _carry_out(look: Callable[[], Rebuilt], state_dir: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Show what would be done, ask, do it as it is to be done by then, and return the exit status."""
     if as_json and not (dry_run or yes):
         raise click.UsageError("with --json nobody is asked: add --yes or --dry-run")
+    rebuilt, kept = look(), ""
+    is_needed = bool(rebuilt.trouble or rebuilt.content or rebuilt.adoptions)
     if not as_json:
         _show(rebuilt)
-    if not (dry_run or yes or confirm("Write this?")):
-        note("nothing was changed")
-        return 1
-    kept = "" if dry_run else _write(rebuilt, state_dir)
+    if is_needed and not dry_run:
+        if not (yes or confirm("Write this?")):
+            note("nothing was changed")
+            return 1
+        rebuilt, kept = _write(look, state_dir)
     if as_json:
         document(
             {
@@ -126,30 +132,34 @@ def _carry_out(rebuilt: Rebuilt, state_dir: str, *, dry_run: bool, yes: bool, as
                 "keptIn": kept,
             }
         )
-    elif not dry_run:
+    elif is_needed and not dry_run:
         line(f"{len(rebuilt.recorded)} attachments as recorded, {len(rebuilt.adoptions)} from living interfaces")
         if kept:
             line(f"what was there is kept in {kept}")
     return 0
 
 
-def _write(rebuilt: Rebuilt, state_dir: str) -> str:
-    """Replace the database, or add to a sound one; returns the directory that the former files are kept in."""
-    from ipam.store.replacement import Retiring, adopt, replace  # noqa: PLC0415 - as above
+def _write(look: Callable[[], Rebuilt], state_dir: str) -> tuple[Rebuilt, str]:
+    """Replace the database, or add to a sound one; what was done, and the directory that former files are kept in."""
+    from ipam.store.replacement import Held, replace  # noqa: PLC0415 - as above
     from plugin.node import boot_id  # noqa: PLC0415 - as above
 
-    store = Retiring(state_dir, boot_id())
-    if rebuilt.trouble or rebuilt.content:
-        is_there = not rebuilt.trouble and os.path.exists(os.path.join(state_dir, "leases.db"))
-        with store.retired() if is_there else nullcontext():
-            return replace(state_dir, boot_id(), rebuilt.content, rebuilt.adoptions)
-    for each in rebuilt.adoptions:
-        with store.transaction(each.attachment.owner.network) as transaction:
-            adopt(transaction, each)
-    return ""
+    rebuilt = look()
+    if rebuilt.trouble:
+        return rebuilt, replace(state_dir, boot_id(), rebuilt.content, rebuilt.adoptions)
+    with Held(state_dir, boot_id()).held() as adopt:
+        rebuilt = look()  # as it is now that nobody changes it
+        if rebuilt.content:
+            return rebuilt, replace(state_dir, boot_id(), rebuilt.content, rebuilt.adoptions)
+        for each in rebuilt.adoptions:
+            adopt(each)
+    return rebuilt, ""
 
 
 def _show(rebuilt: Rebuilt) -> None:
+    if not (rebuilt.trouble or rebuilt.content or rebuilt.adoptions):
+        line("nothing to rescue: the database is sound, and has what living interfaces prove")
+        return
     if rebuilt.trouble:
         line(rebuilt.trouble)
     line(f"taken from {rebuilt.origin}: {len(rebuilt.recorded)} attachments")

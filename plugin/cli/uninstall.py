@@ -6,8 +6,9 @@ import os
 
 import click
 
+from ipam.store.witness import forget_all
 from plugin.cli.cni_directory import CniDirectory
-from plugin.cli.host import bin_dir_option, etc_dir_option, require_host
+from plugin.cli.host import bin_dir_option, etc_dir_option, require_host, run_dir_option
 from plugin.cli.install import SETTINGS, is_ours, tell
 from plugin.cli.output import json_option
 
@@ -15,8 +16,9 @@ from plugin.cli.output import json_option
 @click.command()
 @bin_dir_option
 @etc_dir_option
+@run_dir_option
 @json_option
-def command(*, cni_bin_dir: str, etc_dir: str, as_json: bool) -> int:
+def command(*, cni_bin_dir: str, etc_dir: str, run_dir: str, as_json: bool) -> int:
     """Remove what `install` put into a node's directories.
 
     Files that it had set aside come back. Leases stay, and so do settings that an operator wrote. A container that
@@ -29,5 +31,6 @@ def command(*, cni_bin_dir: str, etc_dir: str, as_json: bool) -> int:
     if os.path.lexists(path) and is_ours(path):
         os.unlink(path)
         directory.done.append(("removed", path))
+    directory.done += [("removed", path) for path in forget_all(run_dir)]
     tell(directory.done, as_json=as_json)
     return 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
 from plugin.link import macvlan
+from plugin.link.netlink import KernelRefusal
 from plugin.link.netns import open_namespace, open_own
 from plugin.verbs.container import ALIAS_PREFIX, netlink_in
 
@@ -57,5 +59,10 @@ def _inside(place: Inhabited, namespace: Namespace, ours: Namespace) -> Iterator
         found = [link for link in netlink.links() if link.kind == macvlan.KIND]
         at_home = None if namespace.identity == ours.identity else netlink.namespace_number(ours.descriptor)
         for link in found:
-            addresses = tuple(str(each.address) for each in netlink.addresses(link.index))
+            try:
+                addresses = tuple(str(each.address) for each in netlink.addresses(link.index))
+            except KernelRefusal as refusal:
+                if refusal.errno == errno.ENODEV:  # removed between the two looks
+                    continue
+                raise
             yield Child(place, link, addresses, link.parent if link.parent_namespace == at_home else 0)

@@ -32,9 +32,17 @@ USUAL: Final = tuple(f"{kind}{number}" for kind in ("eth", "net", "macvlan") for
 
 
 def marked(network: str) -> list[Child]:
-    """Every finished interface of ours in the network, "" for all, in all namespaces of the node."""
-    found = [child for each in children(everywhere()) for child in each if child.owner[0]]
+    """Every finished interface of ours in the network, "" for all, wherever in the node it lives.
+
+    The node is whose masters are in our own namespace: another's containers may be seen from here as well.
+    """
+    found = [child for each in children(everywhere()) for child in each if child.owner[0] and _is_of_this_node(child)]
     return [child for child in found if network in {"", child.owner[0]}]
+
+
+def _is_of_this_node(child: Child) -> bool:
+    """Whether its parent is here, or with it in its container."""
+    return child.parent != 0 or child.link.parent_namespace is None
 
 
 def lacking(recorded: Sequence[Recorded], living: Iterable[Child], plugins: Sequence[Plugin]) -> list[Adoption]:

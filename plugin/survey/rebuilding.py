@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from conf.errors import StoreFailure
 from ipam.regular import read_regular
 from ipam.store import salvage
+from ipam.store.cures import RESCUE
 from ipam.store.view import SqliteView
 from ipam.store.witness import Seen
 from plugin.node import boot_id
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from ipam.store.replacement import Adoption
     from plugin.survey.holdings import Recorded
     from plugin.survey.networks import Plugin
-
-LARGEST = 1 << 30
-"""Bytes of a copy; ten thousand attachments take four million."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,20 @@ class Rebuilt:
 
 
 def from_what_is_left(state_dir: str, plugins: Sequence[Plugin], network: str) -> Rebuilt:
-    """The present database, or of a damaged one the newest sound state. Raises StoreTooNew or TryAgain."""
+    """The present database, or of a damaged one the newest sound state.
+
+    Raises StoreTooNew, TryAgain, and StoreFailure for a database that is merely out of reach.
+    """
     trouble, recorded = _present(state_dir)
     if not trouble:
         return Rebuilt("", "the present database", b"", recorded, lacking(recorded, marked(network), plugins))
-    with tempfile.TemporaryDirectory(prefix="cni-macvlan-py-") as scratch:
+    with _scratch() as directory:
         nothing = Seen("", 0, holds=False)
-        best = salvage.best_of(os.path.join(state_dir, "leases.db"), os.path.join(scratch, "try"), nothing)
-        recorded = _recorded(best.content, scratch)
+        try:
+            best = salvage.best_of(os.path.join(state_dir, "leases.db"), os.path.join(directory, "try"), nothing)
+        except OSError as error:
+            raise StoreFailure(f"{error}; what is in it can only be rescued once it can be read", "") from error
+        recorded = _recorded(best.content, directory)
     return Rebuilt(trouble, best.origin, best.content, recorded, lacking(recorded, marked(network), plugins))
 
 
@@ -57,24 +61,31 @@ def from_copy(file: str, state_dir: str, plugins: Sequence[Plugin], network: str
     """A copy, and what the present database has recorded. Raises StoreFailure for what is no sound copy."""
     trouble, present = _present(state_dir)
     try:
-        content = read_regular(file, LARGEST)
+        content = read_regular(file, salvage.LARGEST)
     except OSError as error:
         raise StoreFailure(f"{file}: cannot be read: {error}; name what leases backup has written", "") from error
-    with tempfile.TemporaryDirectory(prefix="cni-macvlan-py-") as scratch:
-        if salvage.state_of(content, os.path.join(scratch, "try")) is None:
+    with _scratch() as directory:
+        if salvage.state_of(content, os.path.join(directory, "try")) is None:
             raise StoreFailure(f"{file}: it is no sound lease database; name what leases backup has written", "")
-        recorded = _recorded(content, scratch)
+        recorded = _recorded(content, directory)
     return Rebuilt(trouble, file, content, recorded, lacking(recorded, marked(network), plugins)), present
 
 
 def _present(state_dir: str) -> tuple[str, Sequence[Recorded]]:
-    """What is wrong with the present database, or what it has recorded."""
+    """What a rescue is to mend in the present database, or what it has recorded."""
     view = SqliteView(state_dir, boot_id())
     try:
         damage = view.damage()
         return damage, [] if damage else view.holdings()
     except StoreFailure as error:
-        return error.msg.partition("; run ")[0], []
+        found, cure, _ = error.msg.partition(f"; {RESCUE.partition(':')[0]}")
+        if not cure:
+            raise
+        return found, []
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="cni-macvlan-py-")
 
 
 def _recorded(content: bytes, directory: str) -> Sequence[Recorded]:

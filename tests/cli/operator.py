@@ -10,13 +10,18 @@ from typing import Any
 
 from tests.cli.command import answered, call
 from tests.lan import SUBNET4, SUBNET6
+from tests.namespaces import Namespace
 from tests.runtime import Json, Runtime
 
 
 class Operator:
-    """A person at the node of a runtime: its settings, and its configuration directory with the networks."""
+    """A person at the node of a runtime: its settings, and its configuration directory with the networks.
 
-    def __init__(self, runtime: Runtime) -> None:
+    With ``namespace`` it stands in that network namespace, and not in the machine's.
+    """
+
+    def __init__(self, runtime: Runtime, namespace: Namespace | None = None) -> None:
+        self._prefix = ("nsenter", f"--net={namespace.path}") if namespace else ()
         self.conf_dir = runtime.directory / "net.d"
         self.conf_dir.mkdir()
         self.variables = {"CNI_MACVLAN_SETTINGS": str(runtime.settings)}
@@ -27,11 +32,13 @@ class Operator:
 
     def run(self, *words: str | Path, **how: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - as call
         """Run a command."""
-        return call(*words, "--conf-dir", self.conf_dir, variables=self.variables, **how)
+        how = {"prefix": self._prefix, "variables": self.variables} | how
+        return call(*words, "--conf-dir", self.conf_dir, **how)
 
     def ask(self, *words: str | Path, **how: Any) -> Any:  # noqa: ANN401 - any JSON
         """The JSON document of a command."""
-        return answered(*words, "--conf-dir", self.conf_dir, variables=self.variables, **how)
+        how = {"prefix": self._prefix, "variables": self.variables} | how
+        return answered(*words, "--conf-dir", self.conf_dir, **how)
 
     def leased(self, *words: str) -> list[str]:
         """The addresses that ``leases`` shows."""

@@ -35,12 +35,15 @@ class Node:
         self.launcher.write_bytes(LAUNCHER)
         self.bin = root / "node" / "bin"
         self.settings = root / "node" / "etc" / "settings.toml"
+        self.run_dir = root / "node" / "run"
         self.wanted = root / "wanted.toml"
         self.wanted.write_text(SETTINGS)
 
     def run(self, command: click.Command, *options: str) -> Any:  # noqa: ANN401 - any JSON
         """Run a command for this node; its answer."""
         where = ["--cni-bin-dir", str(self.bin), "--etc-dir", str(self.settings.parent), "--json"]
+        if command is uninstall.command:
+            where += ["--run-dir", str(self.run_dir)]
         return json.loads(CliRunner().invoke(command, [*where, *options], catch_exceptions=False).stdout)
 
     def install(self, *options: str) -> list[tuple[str, str]]:
@@ -72,6 +75,14 @@ def test_links_lead_to_the_launcher(node: Node) -> None:
     assert node.uninstall() == [("removed", name) for name in [*sorted(ALL), NAME]]
     assert node.names() == []
     assert node.uninstall() == []
+
+
+def test_what_was_seen_of_leases_goes(node: Node) -> None:
+    node.run_dir.mkdir(parents=True)
+    for name in ("store%2fvar%2flib%2fcni", "agent.sock"):
+        (node.run_dir / name).touch()
+    assert node.uninstall() == [("removed", "store%2fvar%2flib%2fcni")]
+    assert [each.name for each in node.run_dir.iterdir()] == ["agent.sock"]
 
 
 def test_names_that_are_no_longer_wanted_go(node: Node) -> None:

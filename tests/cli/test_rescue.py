@@ -78,6 +78,12 @@ class Attached:
 
 
 @pytest.fixture
+def operator(lan: Lan, runtime: Runtime) -> Operator:
+    """A person who stands at the node: the containers of all others on this machine are not its own."""
+    return Operator(runtime, lan.node)
+
+
+@pytest.fixture
 def attached(lan: Lan, runtime: Runtime) -> Attached:
     made = Attached(lan, dual_stack(runtime, "cni-macvlan-py"), [lan.container() for _ in range(3)])
     for each in made.containers:
@@ -103,12 +109,12 @@ def test_a_rescue_brings_back_what_lives(
         refused = runtime.add(config, other)
         assert (refused.code, "leases rescue" in refused.stdout) == (109, True), refused.stdout
     assert operator.run("leases").returncode == 1
-    assert operator.run("leases", "rescue", "--network", lan.network, stdin="n\n").returncode == 1
+    assert operator.run("leases", "rescue", stdin="n\n").returncode == 1
     assert runtime.add(config, other).code == 109
     operator.configure(config)
-    operator.ask("leases", "rescue", "--network", lan.network, "--yes")
+    operator.ask("leases", "rescue", "--yes")
     assert holders(operator) == before
-    assert "nothing to rescue" in operator.run("leases", "rescue", "--network", lan.network).stdout
+    assert "nothing to rescue" in operator.run("leases", "rescue").stdout
     runtime.add(config, other).expect()
     assert sorted(holders(operator).keys() - before.keys()) == ["10.9.0.5", "fd00:9::5"]
     for each in (*attached.containers, other):
@@ -122,7 +128,7 @@ def test_a_copy_is_put_back_unless_somebody_would_lose_a_lease(
     """A container attached after the copy keeps its addresses by its interface; one without an interface cannot."""
     lan, config, containers = attached.lan, attached.config, attached.containers
     file = runtime.directory / "copy"
-    restore = ("leases", "restore", file, "--network", lan.network)
+    restore = ("leases", "restore", file)
     variables = {"CNI_MACVLAN_SETTINGS": str(runtime.settings)}
     assert call("leases", "backup", file, variables=variables).returncode == 0
     assert "File exists; name another file" in call("leases", "backup", file, variables=variables).stderr
@@ -167,5 +173,5 @@ def test_an_agent_whose_log_was_taken_away_works_on_the_same_database_as_all(
             assert holders(operator).items() >= before.items()
         else:
             assert served.code == 109
-            operator.ask("leases", "rescue", "--network", lan.network, "--yes")
+            operator.ask("leases", "rescue", "--yes")
             assert holders(operator) == before

@@ -47,7 +47,7 @@ def on(machine: Machine, scene: Scene) -> Iterator[None]:
     yield
     machine.run("sh", "-euc", scene.after)
     examined = json.loads(machine.run("/opt/cni/bin/cni-macvlan-py", "doctor", "--json"))
-    assert examined["findings"] == []
+    assert examined["findings"] == [], examined["findings"]
 
 
 SCENES = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +69,13 @@ def test_check_passes_after_add(runtime: Runtime, config: Json, container: Names
     assert (answer.msg, answer.stdout) == ("", "")
 
 
+def lose_leases(runtime: Runtime) -> None:
+    """As a rescue does that finds a database older than they are."""
+    with closing(sqlite3.connect(runtime.state_dir / "leases.db")) as database, database:
+        for statement in ("DELETE FROM lease", "DELETE FROM used"):
+            database.execute(statement)
+
+
 @pytest.mark.parametrize("kind", ["host-local", "cni-macvlan-py"])
 def test_a_lost_lease_is_found(lan: Lan, runtime: Runtime, kind: str) -> None:
     ipam = runtime.pool(SUBNET4) | {"type": kind}
@@ -79,11 +88,20 @@ def test_a_lost_lease_is_found(lan: Lan, runtime: Runtime, kind: str) -> None:
     if kind == "host-local":
         (runtime.data_dir / lan.network / "10.9.0.2").unlink()
     else:
-        for file in runtime.state_dir.iterdir():
-            file.unlink()
+        lose_leases(runtime)
     found = runtime.check(config, container)
     assert found.code == 112
     assert container.name in found.msg
+
+
+def test_a_lost_database_is_no_lost_lease(lan: Lan, runtime: Runtime) -> None:
+    config = runtime.config({"type": "cni-macvlan-py", "ranges": [[{"subnet": SUBNET4}]]}, cniVersion="1.1.0")
+    container = lan.container()
+    runtime.add(config, container).expect()
+    for file in runtime.state_dir.iterdir():
+        file.unlink()
+    found = runtime.check(config, container)
+    assert (found.code, "leases rescue" in found.msg) == (109, True)
 
 
 def test_a_mode_other_than_configured_is_found(runtime: Runtime, config: Json, container: Namespace) -> None:

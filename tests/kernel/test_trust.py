@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ipam.store.witness import place_of
 from tests import lan as test_lan
 from tests.agent.process import Agent, until
 from tests.frames import ETH_P_ARP, Capture
@@ -15,8 +17,6 @@ from tests.lan import GATEWAY4, NODE4, SUBNET4, Lan
 from tests.runtime import REPOSITORY
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.runtime import Runtime
 
 PAGE = (REPOSITORY / "docs/security.md").read_text()
@@ -29,12 +29,13 @@ def test_files_have_the_modes_of_the_page(lan: Lan, runtime: Runtime) -> None:
         "/var/lib/cni/cni-macvlan-py": runtime.state_dir,
         "/var/lib/cni/networks/NETWORK": runtime.data_dir / lan.network,
         "/run/cni-macvlan-py": runtime.directory,
+        "/run/cni-macvlan-py/store…": Path(place_of(str(runtime.state_dir))),
     }
     (address,) = runtime.add(runtime.config(runtime.pool(SUBNET4)), lan.container()).addresses
     with Agent(runtime.directory / "agent.sock"):
         told = re.findall(r"^\| `(/\S+?)/?` \| (\d{4}) \|", PAGE, re.MULTILINE)
         assert told == [(path, f"{_found(path, places, address).stat().st_mode & 0o7777:04o}") for path, _ in told]
-    assert len(told) == 5
+    assert len(told) == 7
 
 
 def _found(path: str, places: dict[str, Path], address: str) -> Path:

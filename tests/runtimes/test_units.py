@@ -40,7 +40,7 @@ def machine(lan: Lan, tmp_path: Path, installed: Path) -> Iterator[Machine]:
         yield made
         made.run(SCRIPT, "uninstall", APP)
         assert left_on(made) == []
-        assert not list(made.path("/run/cni-macvlan-py").glob("*.sock"))
+        assert not list(made.path("/run/cni-macvlan-py").iterdir())
         assert not list(made.path("/etc/systemd/system").glob("cni-macvlan-py-agent.s*t"))
 
 

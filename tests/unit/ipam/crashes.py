@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -22,7 +23,10 @@ from types import FrameType
 from ipam import pool
 from ipam.ranges import RangeSet, canonical
 from ipam.store.files import FilesStore
+from ipam.store.replacement import Held, replace
+from ipam.store.salvage import best_of
 from ipam.store.sqlite import SqliteStore
+from ipam.store.witness import Seen, place_of
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 
 Store = SqliteStore | FilesStore
@@ -42,6 +46,16 @@ def add(store: Store, name: str, range_sets: tuple[RangeSet, ...] = RANGES) -> l
 def delete(store: Store, name: str) -> None:
     with store.transaction(NETWORK) as tx:
         pool.release(tx, owner(name))
+
+
+def rescue(place: str) -> None:
+    best = best_of(f"{place}/leases.db", f"{place}-scratch", Seen("", 0, holds=False))
+    replace(place, "boot-1", best.content, [])
+
+
+def restore(place: str) -> None:
+    with Held(place, "boot-1").held():
+        rescue(place)
 
 
 def fork(work: Callable[[], object]) -> int:
@@ -79,16 +93,29 @@ def kill_before_call(number: int) -> None:
 
 
 def at_every_call(kind: str, place: str, verb: str) -> None:
-    """Run the verb for c9 in ``place/0``, ``place/1`` ...: copies of ``place/template``, killed one call later each."""
+    """Run the verb for c9 in ``place/0``, ``place/1`` ...: copies of ``place/template``, killed one call later each.
+
+    "rescue" and "restore" are about the whole database.
+    """
     for number in itertools.count():
         copy = f"{place}/{number}"
         if Path(place, "template").exists():
             shutil.copytree(f"{place}/template", copy)
+            with suppress(FileNotFoundError):
+                shutil.copy(place_of(f"{place}/template"), place_of(copy))
 
         def work(number: int, copy: str) -> None:
             store = open_store(kind, copy)
             kill_before_call(number)
-            (add if verb == "add" else delete)(store, "c9")
+            match verb:
+                case "add":
+                    add(store, "c9")
+                case "delete":
+                    delete(store, "c9")
+                case "rescue":
+                    rescue(copy)
+                case "restore":
+                    restore(copy)
 
         if not killed(fork(partial(work, number, copy))):
             print(number)  # noqa: T201 - the answer

@@ -38,7 +38,9 @@ def whole(place: Path, opening: Callable[..., SqliteStore]) -> Files:
     store = opening("sqlite", place)
     for name in ("c1", "c2", "c3", "c4", "c5", "c6"):
         add(store, name)
-    store._move_into_file(store._connection())
+    with store._exclusive() as connection:
+        pass
+    store._move_into_file(connection)
     for name in ("c7", "c8"):
         add(store, name)
     for name in ("c2", "c7"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import sqlite3
 import tempfile
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -204,8 +203,7 @@ class DatabaseVerbs(Verbs):
 
     @invariant()
     def used_is_what_was_leased_or_released_in_runs_that_do_not_touch(self) -> None:
-        with self.store.transaction(NETWORK):
-            db: sqlite3.Connection = self.store._connection()
+        with self.store._exclusive() as db:
             known = {
                 address_of(row[0]) for row in db.execute("SELECT address FROM lease UNION SELECT address FROM released")
             }

@@ -94,10 +94,11 @@ def test_a_lease_costs_the_same_number_of_steps_whatever_is_leased(database: Sql
             count += 1
             return 0
 
-        database._connection().set_progress_handler(tick, 10)
+        with database._exclusive() as connection:
+            connection.set_progress_handler(tick, 10)
         add(database, name)
         delete(database, name)
-        database._connection().set_progress_handler(None, 0)
+        connection.set_progress_handler(None, 0)
         return count
 
     with database.transaction(NETWORK) as tx:

@@ -1,0 +1,80 @@
+"""A database is replaced while it is used, and by who is killed in it: no lease is lost, none is refused for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conf.errors import StoreFailure
+from ipam.store.replacement import Held
+from ipam.store.sqlite import SqliteStore
+from ipam.store.view import SqliteView
+from tests.unit.ipam.crashes import add, crashes, delete, rescue
+
+Opening = Callable[..., SqliteStore]
+KEPT = {"c1", "c2", "c3"}
+
+
+@pytest.fixture
+def template(opening: Opening, tmp_path: Path) -> Path:
+    store = opening("sqlite", tmp_path / "template")
+    for name in (*sorted(KEPT), "c4"):
+        add(store, name)
+    delete(store, "c4")
+    return tmp_path / "template"
+
+
+def holders(place: Path) -> set[str]:
+    return {known.owner.container_id for known, leased in SqliteView(str(place), "boot-1").holdings() if leased}
+
+
+def test_a_kill_in_a_rescue_is_made_good_by_the_next(template: Path, opening: Opening, tmp_path: Path) -> None:
+    log = template / "leases.db-wal"
+    damaged = bytearray(log.read_bytes())
+    damaged[10] ^= 1  # in its header: to SQLite there is no log
+    log.write_bytes(damaged)
+    count = int(crashes("at_every_call", "sqlite", tmp_path, "rescue"))
+    assert count > 20
+    refused = 0
+    for number in range(count + 1):
+        place = tmp_path / str(number)
+        try:
+            assert holders(place) == KEPT
+        except StoreFailure:
+            refused += 1
+            rescue(str(place))
+        assert holders(place) == KEPT, number
+        add(opening("sqlite", place), "c9")
+        assert holders(place) == {*KEPT, "c9"}
+    assert 0 < refused < count + 1
+
+
+@pytest.mark.usefixtures("template")
+def test_a_kill_in_a_restore_loses_nothing(opening: Opening, tmp_path: Path) -> None:
+    count = int(crashes("at_every_call", "sqlite", tmp_path, "restore"))
+    assert count > 20
+    for number in range(count + 1):
+        place = tmp_path / str(number)
+        try:
+            add(opening("sqlite", place), "c9")
+        except StoreFailure:
+            rescue(str(place))
+            add(opening("sqlite", place), "c9")
+        assert holders(place) == {*KEPT, "c9"}, number
+
+
+def test_who_waited_for_the_former_database_goes_on_with_the_new(template: Path, opening: Opening) -> None:
+    store = opening("sqlite", template)
+    begun = threading.Event()
+    with store._exclusive() as connection:
+        connection.set_trace_callback(lambda statement: begun.set() if statement.startswith("BEGIN") else None)
+    waiting = threading.Thread(target=add, args=(store, "c9"))
+    with Held(str(template), "boot-1").held():
+        waiting.start()
+        assert begun.wait(30)
+        rescue(str(template))
+    waiting.join(30)
+    assert holders(template) == {*KEPT, "c9"}
