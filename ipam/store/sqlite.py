@@ -164,12 +164,15 @@ class SqliteStore:
 
     def _status(self) -> os.stat_result | None:
         """Return the file's status, None if it is not there."""
-        with self._refusals(), suppress(FileNotFoundError):
+        try:
             status = os.stat(self._path)
-            if 0 < status.st_size < SMALLEST:
-                raise self._failure("it is cut off", RESCUE)
-            return status
-        return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
+        if 0 < status.st_size < SMALLEST:
+            raise self._failure("it is cut off", RESCUE)
+        return status
 
     def _open(self) -> Opened:
         """Connect to the database, having made it if need be."""

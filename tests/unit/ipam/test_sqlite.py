@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import StoreFailure
 from ipam import pool
-from ipam.store import schema, sqlite
+from ipam.store import guard, schema, sqlite
 from ipam.store.sqlite import SqliteStore
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 from tests.unit.ipam.crashes import add, delete
@@ -111,3 +111,21 @@ def test_a_lease_costs_the_same_number_of_steps_whatever_is_leased(database: Sql
         for n in range(0, 2000, 2):
             pool.release(tx, owner(f"many-{n}"))
     assert steps("c2") <= few * 1.2 + 1
+
+
+def test_the_file_is_not_read_anew_after_each_checkpoint(
+    opening: Callable[..., SqliteStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that stays and others that come and go: who moves the log into the file says that it is sound."""
+    read: list[str] = []
+    monkeypatch.setattr(guard, "unsound", lambda _: read.append("all of it") or "")
+    monkeypatch.setattr(sqlite, "LONG_LOG", 1 << 17)
+    stays = opening("sqlite", tmp_path / "state")
+    file, states = tmp_path / "state" / "leases.db", set()
+    for _ in range(40):
+        for store in (stays, opening("sqlite", tmp_path / "state")):
+            add(store, "c1")
+            delete(store, "c1")
+        states.add(file.stat().st_mtime_ns)
+    assert len(states) > 3
+    assert read == []
