@@ -6,12 +6,13 @@ import fcntl
 import os
 import struct
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import TryAgain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 FIRST_PAUSE: Final = 0.0005
 LONGEST_PAUSE: Final = 0.01
@@ -51,3 +52,15 @@ def _await(attempt: Callable[[], object], wait: float, what: str) -> None:
             return
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+@contextmanager
+def locked_directory(path: str, wait: float) -> Iterator[int]:
+    """Make the directory if need be, and hold its lock; its descriptor. Raises as ``lock``, and OSError."""
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lock(directory, wait, path)
+        yield directory
+    finally:
+        os.close(directory)

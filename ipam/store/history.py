@@ -5,7 +5,7 @@ The table is beside the schema and not of it, as that of the pools.
 
 from __future__ import annotations
 
-from sqlite3 import OperationalError
+from sqlite3 import SQLITE_ERROR, OperationalError
 from typing import TYPE_CHECKING, Final
 
 from ipam.store.witness import Seen
@@ -25,7 +25,8 @@ def advance(connection: Connection) -> Seen:
     """Count a change, in its own transaction."""
     try:
         counted = connection.execute("UPDATE history SET number = number + 1").rowcount
-    except OperationalError:  # no such table
+    except OperationalError as error:
+        _require_no_table(error)
         connection.execute(TABLE)
         counted = 0
     if not counted:
@@ -47,6 +48,13 @@ def state(connection: Connection) -> Seen:
     """The database as it is; one that has counted nothing has no generation."""
     try:
         row = connection.execute(STATE).fetchone()
-    except OperationalError:  # no such table
+    except OperationalError as error:
+        _require_no_table(error)
         row = None
     return Seen(row[0], int(row[1]), bool(row[2])) if row else Seen("", 0, holds=False)
+
+
+def _require_no_table(error: OperationalError) -> None:
+    """Raise the error again that is another than that there is no such table: a full disk, a broken one."""
+    if error.sqlite_errorcode != SQLITE_ERROR:
+        raise error

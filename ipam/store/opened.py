@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LOGS: Final = ("-wal", "-shm")
 HEADER: Final = 32
@@ -32,13 +35,18 @@ class Opened:
         """A connection that has read from the database: SQLite has made its other files by then.
 
         ``status`` is that of the file before it was opened: if another has its place by now, which of them the
-        connection is to is not known, and ``is_current`` is false.
+        connection is to is not known, and ``current`` says so.
         """
         return cls(connection, path, (status.st_dev, status.st_ino), _logs(path))
 
-    def is_current(self, status: os.stat_result) -> bool:
-        """Whether who opens the path now, where a file of this status is, comes to the same files."""
-        return (status.st_dev, status.st_ino) == self.database and _logs(self.path) == self.logs
+    def current(self) -> os.stat_result | None:
+        """The file's status, None if who opens the path now comes to other files. Raises OSError."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return None
+        is_same = (status.st_dev, status.st_ino) == self.database and _logs(self.path) == self.logs
+        return status if is_same else None
 
     def close(self) -> None:
         """Close the connection; what it alone has, because its log was taken away and no other begun, is saved before.
@@ -62,6 +70,16 @@ class Opened:
         except FileNotFoundError:
             return True
         return (log.st_dev, log.st_ino) != self.logs[0] and log.st_size <= HEADER
+
+
+@contextmanager
+def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close the connection where it does not come to be used."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _logs(path: str) -> list[tuple[int, int] | None]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from conf.errors import StoreFailure
 from ipam.store import history, migration, schema
-from ipam.store.flock import lock
+from ipam.store.flock import locked_directory
 from ipam.store.leases import SqliteTransaction
 from ipam.store.salvage import NEW, VERSIONS, WRITE_AHEAD, write_plain
 from ipam.store.sqlite import SqliteStore
@@ -70,10 +70,7 @@ def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Ad
     """
     new = os.path.join(state_dir, NEW)
     try:
-        os.makedirs(state_dir, mode=0o700, exist_ok=True)
-        directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            lock(directory, WAIT, state_dir)
+        with locked_directory(state_dir, WAIT) as directory:
             with closing(Witness(state_dir, boot_id)) as witness:
                 unfinished = os.path.join(state_dir, UNFINISHED)
                 state = _build(unfinished, boot_id, content, adoptions, witness.seen())
@@ -82,8 +79,6 @@ def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Ad
             kept = _set_aside(state_dir)
             os.rename(new, os.path.join(state_dir, FILES[0]))
             os.fsync(directory)
-        finally:
-            os.close(directory)
     except (OSError, sqlite3.Error) as error:
         raise StoreFailure(f"lease database {new}: {error}; check the state_dir of the settings", "") from error
     return kept

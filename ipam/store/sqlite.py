@@ -13,10 +13,10 @@ from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
 from ipam.store import history, migration, schema
 from ipam.store.copies import DailyCopy
 from ipam.store.cures import READ_ONLY, RESCUE, STATE_DIR, cure_of, is_busy, is_damage
-from ipam.store.flock import lock
+from ipam.store.flock import locked_directory
 from ipam.store.guard import Guard
 from ipam.store.leases import SqliteTransaction
-from ipam.store.opened import Opened
+from ipam.store.opened import Opened, closed_on_error
 from ipam.store.privilege import cure_of_refusal, root_or
 from ipam.store.witness import Witness
 
@@ -109,12 +109,16 @@ class SqliteStore:
     def _begun(self) -> Connection:
         """Begin a transaction on the files that have the path then: an operator may put others there meanwhile."""
         for _ in range(ATTEMPTS):
-            self._opened = self._opened or self._open()
-            self._opened.connection.execute("BEGIN IMMEDIATE")
-            status = self._status()
-            if status and self._opened.is_current(status):
-                self._judge(self._opened, status)
-                return self._opened.connection
+            opened = self._opened = self._opened or self._open()
+            with self._refusals():
+                try:
+                    opened.connection.execute("BEGIN IMMEDIATE")
+                    if status := opened.current():
+                        self._judge(opened, status)
+                        return opened.connection
+                except sqlite3.Error:
+                    if opened.current():
+                        raise
             self._roll_back()
             self._drop()
         raise self._failure("it is replaced again and again", STATE_DIR)
@@ -128,11 +132,10 @@ class SqliteStore:
 
         The connection stays: at a close SQLite would throw away what a rescue reads.
         """
-        with self._refusals():
-            if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
-                raise self._failure(loss, RESCUE)
-            if damage := self._guard.damage(opened.connection, status):
-                raise self._failure(f"it is damaged: {damage}", RESCUE)
+        if not opened.is_judged and (loss := self._guard.loss(opened.connection)):
+            raise self._failure(loss, RESCUE)
+        if damage := self._guard.damage(opened.connection, status):
+            raise self._failure(f"it is damaged: {damage}", RESCUE)
         opened.is_judged = True
 
     def _refuse_loss(self) -> None:
@@ -164,15 +167,12 @@ class SqliteStore:
 
     def _status(self) -> os.stat_result | None:
         """Return the file's status, None if it is not there."""
-        try:
+        with self._refusals(), suppress(FileNotFoundError):
             status = os.stat(self._path)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._failure(str(error), cure_of_refusal(error, STATE_DIR)) from error
-        if 0 < status.st_size < SMALLEST:
-            raise self._failure("it is cut off", RESCUE)
-        return status
+            if 0 < status.st_size < SMALLEST:
+                raise self._failure("it is cut off", RESCUE)
+            return status
+        return None
 
     def _open(self) -> Opened:
         """Connect to the database, having made it if need be."""
@@ -185,7 +185,7 @@ class SqliteStore:
             if not status:
                 raise self._failure("it is removed again and again", STATE_DIR)
         connection = self._connect()
-        with _closed_on_error(connection):
+        with closed_on_error(connection):
             if not self._is_complete(connection):
                 with self._maker():
                     self._complete(connection)
@@ -197,18 +197,12 @@ class SqliteStore:
     @contextmanager
     def _maker(self) -> Iterator[None]:
         """Be the only process that makes the database, or completes one whose maker was killed."""
-        with self._refusals():
-            os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                lock(directory, self._wait, self._directory)
-                if self._look() is None:
-                    self._refuse_loss()
-                    # SQLite would make it readable for all. Its other files take the mode of this one.
-                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-                yield
-            finally:
-                os.close(directory)
+        with self._refusals(), locked_directory(self._directory, self._wait):
+            if self._look() is None:
+                self._refuse_loss()
+                # SQLite would make it readable for all. Its other files take the mode of this one.
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            yield
 
     def _connect(self, mode: str = "rw") -> Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
@@ -216,7 +210,7 @@ class SqliteStore:
         connection = sqlite3.connect(
             f"file:{name}?mode={mode}", uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
         )
-        with _closed_on_error(connection):
+        with closed_on_error(connection):
             if sys.version_info >= (3, 12):
                 connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)  # see _trim
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -298,12 +292,3 @@ class SqliteStore:
         files = f"{self._path} and its -wal and -shm files"
         text = f"lease database {self._path}: {what}; {cure.format(files=files)}"
         return StoreFailure(text, self._consequence)
-
-
-@contextmanager
-def _closed_on_error(connection: Connection) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        connection.close()
-        raise

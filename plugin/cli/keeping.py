@@ -42,8 +42,8 @@ def rescue(*, network: str, conf_dir: str, dry_run: bool, yes: bool, as_json: bo
     """Rebuild a lost or damaged lease database, and record what living interfaces prove.
 
     It is rebuilt from the newest of what the database, its log and the copy of the day still have; then every
-    interface of this plugin that lives in any namespace gets its record and its addresses back. The damaged files are
-    kept in a directory beside. It shows what it would do, and asks.
+    interface of this plugin on a master of this node gets its record and its addresses back, wherever it lives. The
+    damaged files are kept in a directory beside. It shows what it would do, and asks.
     """
     from plugin.survey.addresses import configured  # noqa: PLC0415 - pyroute2 is not for who only looks
     from plugin.survey.rebuilding import from_what_is_left  # noqa: PLC0415 - as above

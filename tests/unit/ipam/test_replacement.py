@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,3 +79,16 @@ def test_who_waited_for_the_former_database_goes_on_with_the_new(template: Path,
         rescue(str(template))
     waiting.join(30)
     assert holders(template) == {*KEPT, "c9"}
+
+
+def test_who_has_a_damaged_one_open_goes_on_with_the_rescued(template: Path, opening: Opening) -> None:
+    stores = [opening("sqlite", template) for _ in range(2)]
+    add(stores[0], "c5")
+    os.truncate(template / "leases.db-wal", 0)
+    for _ in range(2):
+        with pytest.raises(StoreFailure, match="leases rescue"):
+            add(stores[1], "c6")
+    rescue(str(template))
+    for number, store in enumerate(stores):
+        add(store, f"new-{number}")
+    assert holders(template) >= {"new-0", "new-1"}
