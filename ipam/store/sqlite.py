@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
@@ -21,7 +21,7 @@ from ipam.store.privilege import cure_of_refusal, root_or
 from ipam.store.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 Connection = sqlite3.Connection
 
@@ -178,16 +178,17 @@ class SqliteStore:
         """Connect to the database, having made it if need be."""
         self._guard.witness.close()  # another may be in its place as well
         status = self._status()
-        if not (status and status.st_size):
-            # Nobody replaces it while one is its maker: what is missing then is lost.
-            with self._maker():
-                status = self._look()
-            if not status:
-                raise self._failure("it is removed again and again", STATE_DIR)
+        if status and status.st_size:
+            return self._opened_at(status, self._maker)
+        # Nobody looks into it before it is made: under others' eyes it could not be switched to a log.
+        with self._maker():
+            return self._opened_at(os.stat(self._path), nullcontext)
+
+    def _opened_at(self, status: os.stat_result, maker: Callable[[], AbstractContextManager[None]]) -> Opened:
         connection = self._connect()
         with closed_on_error(connection):
             if not self._is_complete(connection):
-                with self._maker():
+                with maker():
                     self._complete(connection)
             elif status.st_size <= ONE_PAGE:
                 self._move_into_file(connection)
@@ -196,7 +197,7 @@ class SqliteStore:
 
     @contextmanager
     def _maker(self) -> Iterator[None]:
-        """Be the only process that makes the database, or completes one whose maker was killed."""
+        """Be the only process that makes the database, or completes one whose maker was killed, or replaces it."""
         with self._refusals(), locked_directory(self._directory, self._wait):
             if self._look() is None:
                 self._refuse_loss()

@@ -133,14 +133,17 @@ def at_any_time(kind: str, place: str, rounds: str) -> None:
 
     dice = random.Random(7)  # noqa: S311 - delays, not secrets
     busy = [fork(partial(work, "c0"))]
-    for number in range(1, int(rounds) + 1):
-        busy.append(fork(partial(work, f"c{number % 5}")))
-        time.sleep(dice.uniform(0, 0.02))
-        os.kill(busy[0], signal.SIGKILL)
-        if not killed(busy.pop(0)):
-            sys.exit("an endless child ended")
-    os.kill(busy[0], signal.SIGKILL)
-    killed(busy[0])
+    try:
+        for number in range(1, int(rounds) + 1):
+            busy.append(fork(partial(work, f"c{number % 5}")))
+            time.sleep(dice.uniform(0, 0.02))
+            os.kill(busy[0], signal.SIGKILL)
+            if not killed(busy.pop(0)):
+                sys.exit("an endless child ended")
+    finally:  # they would go on after a failure, and keep the reader of our output waiting
+        for pid in busy:
+            os.kill(pid, signal.SIGKILL)
+            killed(pid)
 
 
 def crowd(kind: str, place: str, processes: str, each: str, subnet: str = "10.1.0.0/28") -> None:
