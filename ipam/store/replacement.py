@@ -6,7 +6,7 @@ import os
 import sqlite3
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 UNFINISHED: Final = "leases.db-unfinished"
 FILES: Final = ("leases.db", "leases.db-wal", "leases.db-shm")
+"""The database first: where it was moved away, its log alone is refused."""
 WAIT: Final = 30.0
 
 
@@ -71,12 +72,15 @@ def replace(state_dir: str, boot_id: str, content: bytes, adoptions: Sequence[Ad
     new = os.path.join(state_dir, NEW)
     try:
         with locked_directory(state_dir, WAIT) as directory:
+            kept = _aside(state_dir)
             with closing(Witness(state_dir, boot_id)) as witness:
                 unfinished = os.path.join(state_dir, UNFINISHED)
                 state = _build(unfinished, boot_id, content, adoptions, witness.seen())
                 os.rename(unfinished, new)
-                witness.note(state)
-            kept = _set_aside(state_dir)
+                witness.note(state)  # from here on nothing takes room that a full disk would not have
+            for name in FILES if kept else ():
+                with suppress(FileNotFoundError):
+                    os.rename(os.path.join(state_dir, name), os.path.join(kept, name))
             os.rename(new, os.path.join(state_dir, FILES[0]))
             os.fsync(directory)
     except (OSError, sqlite3.Error) as error:
@@ -107,12 +111,8 @@ def _build(path: str, boot_id: str, content: bytes, adoptions: Sequence[Adoption
     return state
 
 
-def _set_aside(state_dir: str) -> str:
-    """Move what is there into a directory of its own: the database first, for its log alone is refused."""
-    there = [name for name in FILES if os.path.lexists(os.path.join(state_dir, name))]
-    if not there:
+def _aside(state_dir: str) -> str:
+    """Make a directory of its own for what is there, "" if nothing is."""
+    if not any(os.path.lexists(os.path.join(state_dir, name)) for name in FILES):
         return ""
-    aside = tempfile.mkdtemp(prefix=time.strftime("before-%Y%m%dT%H%M%SZ-", time.gmtime()), dir=state_dir)
-    for name in there:
-        os.rename(os.path.join(state_dir, name), os.path.join(aside, name))
-    return aside
+    return tempfile.mkdtemp(prefix=time.strftime("before-%Y%m%dT%H%M%SZ-", time.gmtime()), dir=state_dir)
