@@ -92,3 +92,11 @@ def test_who_has_a_damaged_one_open_goes_on_with_the_rescued(template: Path, ope
     for number, store in enumerate(stores):
         add(store, f"new-{number}")
     assert holders(template) >= {"new-0", "new-1"}
+
+
+def test_a_new_one_that_cannot_be_written_leaves_the_former_in_use(template: Path, opening: Opening) -> None:
+    (template / "leases.db-unfinished").mkdir()
+    with pytest.raises(StoreFailure, match="Is a directory"):
+        rescue(str(template))
+    add(opening("sqlite", template), "c9")
+    assert holders(template) == {*KEPT, "c9"}
