@@ -71,7 +71,8 @@ def _mended(plugin: Plugin, *, is_main: bool) -> tuple[list[Finding], Understood
 def _without(values: dict[str, Any], keys: list[str]) -> dict[str, Any]:
     """The values without what was found wrong, so that what is behind it is found as well.
 
-    Addresses are left out as a whole: half of them would be wrong for another reason.
+    Addresses are left out as a whole: half of them would be wrong for another reason, and so would an IPAM plugin be
+    without any ``ipam``.
     """
     values = decode_object(json.dumps(values).encode())
     for key in keys:
@@ -81,6 +82,8 @@ def _without(values: dict[str, Any], keys: list[str]) -> dict[str, Any]:
             values[str(first)] = {"name": "lint", "cniVersion": versions.LATEST}[str(first)]
         elif rest and rest[0] in ("routes", "dns", "resolvConf", "dataDir") and isinstance(values.get(name), dict):
             values[name].pop(rest[0], None)
+        elif str(first).lower() == "ipam" and name:
+            values[name] = {}
         else:
             values.pop(name, None)
     return values

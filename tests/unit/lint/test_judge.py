@@ -89,6 +89,30 @@ def test_of_others_nothing_is_said_unless_they_have_our_addresses() -> None:
     assert found.key == "ipam.routes"
 
 
+@pytest.mark.parametrize("type_", ["macvlan", "bridge"])
+@pytest.mark.parametrize(
+    ("ipam", "keys"),
+    [
+        ({"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.7/24"}]]}, ["ipam.ranges[0][0].subnet"]),
+        ({"type": "cni-macvlan-py"}, ["ipam.ranges"]),
+        (
+            {"type": "cni-macvlan-py", "subnet": "10.9.0.7/24", "routes": [{"dst": "10"}]},
+            ["ipam.routes[0].dst", "ipam.subnet"],
+        ),
+        (
+            {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.7/24", "gateway": 7}]]},
+            ["ipam.ranges[0][0].gateway"],
+        ),
+    ],
+    ids=["host bits", "no ranges", "routes and host bits", "gateway of no family"],
+)
+def test_a_mistake_in_its_addresses_leaves_no_plugin_without_ipam(
+    type_: str, ipam: dict[str, Any], keys: list[str]
+) -> None:
+    found = judged(GOOD | {"type": type_, "ipam": ipam}, is_main=type_ == "macvlan").findings
+    assert sorted(each.key for each in found) == keys
+
+
 def clashes(*configs: dict[str, Any]) -> list[Finding]:
     verdicts = [judged(values, file=f"{number}.conf") for number, values in enumerate(configs)]
     meanings = [verdict.valid for verdict in verdicts if verdict.valid]
