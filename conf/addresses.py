@@ -11,6 +11,11 @@ POOL = "cni-macvlan-py"
 HOST_LOCAL = "host-local"
 STATIC = "static"
 BUILT_IN = (POOL, HOST_LOCAL, STATIC)
+IPV4, IPV6 = 4, 6
+
+
+SCOPE_LINK, SCOPE_HOST, SCOPE_NOWHERE = 253, 254, 255
+"""Scopes of a route (linux/rtnetlink.h), which mean something in IPv4 alone: the wider, the smaller."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +31,15 @@ class Route:
     scope: int | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a next hop of the other family."""
+        """Raise ValueError for a next hop of the other family, and for a scope that no kernel takes with the rest."""
         if self.gw is not None and self.gw.version != self.dst.version:
             raise ValueError(f"route to {self.dst} has a gateway of the other family: {self.gw}")
+        if self.dst.version != IPV4 or self.scope is None or self.scope < SCOPE_HOST:
+            return
+        if self.scope == SCOPE_NOWHERE:
+            raise ValueError(f"route to {self.dst} has scope {SCOPE_NOWHERE}, which no route has")
+        if self.gw is not None and self.gw.value:
+            raise ValueError(f"route to {self.dst} has scope {SCOPE_HOST}, and no gateway goes with that: {self.gw}")
 
 
 @dataclass(frozen=True)

@@ -189,12 +189,11 @@ def _range(model: models.RangeModel, where: str) -> RangeConfig:
 
 
 def _routes(routes: Sequence[models.RouteModel]) -> tuple[Route, ...]:
+    return tuple(_route(model, f"ipam.routes[{number}]") for number, model in enumerate(routes))
+
+
+def _route(model: models.RouteModel, where: str) -> Route:
     try:
-        return tuple(
-            Route(r.dst, gw=r.gw, mtu=r.mtu, advmss=r.advmss, priority=r.priority, table=r.table, scope=r.scope)
-            for r in routes
-        )
+        return Route(**{key: getattr(model, key) for key in models.RouteModel.model_fields})
     except ValueError as error:
-        raise InvalidNetworkConfig(
-            f'{error}; mend "ipam.routes[].gw"', "IPv4 routes need an IPv4 next hop", "ipam.routes"
-        ) from error
+        raise InvalidNetworkConfig(f'{error}; mend "{where}"', "the kernel would refuse the route", where) from error

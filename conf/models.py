@@ -78,7 +78,7 @@ class RouteModel(Keys):
     gw: OptionalIp = Field(None, description="next hop; default: the first gateway of its family")
     mtu: Uint32 | None = Field(None, description="path MTU of the route, in bytes")
     advmss: Uint32 | None = Field(None, description="MSS to advertise to the destination, in bytes")
-    priority: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(None, description="metric, lower wins")
+    priority: Uint32 | None = Field(None, description="metric, lower wins")
     table: Uint32 | None = Field(None, description="routing table; default: main (254)")
     scope: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="rtnetlink scope; 253 is link")
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from conf.errors import InvalidNetworkConfig, together
 
 LONGEST_NAME = 127  # bytes of an alternative name: ALTIFNAMSIZ of linux/if.h, less the NUL
+LEAST_MTU = 68  # bytes: ETH_MIN_MTU of linux/if_ether.h, from RFC 791
+LEAST_MTU_IPV6 = 1280  # bytes: RFC 8200, section 5
+MOST_MTU = 2**31 - 1  # the kernel's int; a master has less
 MODES = ("bridge", "private", "vepa", "passthru", "source")
 
 
@@ -32,6 +35,9 @@ class LinkConfig:
                 f'"master" has {len(self.master.encode())} bytes; the name of an interface has at most {LONGEST_NAME}'
             )
             found.append(InvalidNetworkConfig(text, f'"master" begins with {self.master[:LONGEST_NAME]}', "master"))
+        if self.mtu and not LEAST_MTU <= self.mtu <= MOST_MTU:
+            text = f'invalid MTU {self.mtu}; set "mtu" to 0 for that of the master, or to {LEAST_MTU} or more'
+            found.append(InvalidNetworkConfig(text, "at most the master's", "mtu"))
         if self.mode not in MODES:
             text = f'unknown macvlan mode: "{self.mode}"; "mode" is one of {", ".join(MODES)}'
             found.append(InvalidNetworkConfig(text, "bridge is the default", "mode"))

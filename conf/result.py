@@ -109,10 +109,10 @@ def _text(values: dict[str, Any], key: str) -> str:
     return value
 
 
-def _number(values: dict[str, Any], key: str) -> int | None:
+def _number(values: dict[str, Any], key: str, bits: int = 32) -> int | None:
     value = values.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32):
-        raise TypeError(f'"{key}" is {value!r}, which is not a number of 32 bits')
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**bits):
+        raise TypeError(f'"{key}" is {value!r}, which is not a number of {bits} bits')
     return value
 
 
@@ -149,7 +149,7 @@ def _route(values: dict[str, Any]) -> Route:
         advmss=_number(known, "advmss"),
         priority=_number(known, "priority"),
         table=_number(known, "table"),
-        scope=_number(known, "scope"),
+        scope=_number(known, "scope", 8),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.addresses import BUILT_IN, HOST_LOCAL, POOL, STATIC, IpamConfig
+from conf.addresses import BUILT_IN, HOST_LOCAL, IPV6, POOL, STATIC, IpamConfig
 from conf.errors import CniError, InvalidNetworkConfig, IpamPluginMissing
+from conf.network import LEAST_MTU_IPV6
 from conf.versions import FORMS
 from ipam.in_process import DatabasePool, DirectoryPool, Layer2, Static
 from ipam.patience import Patience
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from conf.document import Document
     from conf.environment import Environment
+    from conf.network import LinkConfig
     from conf.request import Request
     from ipam.lease import Assignment, Attachment
     from ipam.ranges import RangeSet
@@ -74,7 +76,9 @@ def read_built_in(request: Request) -> tuple[IpamConfig, tuple[RangeSet, ...]]:
     config = read_ipam(request)
     sets = () if config.type == STATIC else range_sets(config.ranges)
     given = [each.address for each in assigned(config)] if config.type == STATIC else sets
-    _require_expressible(request.version, [each.version for each in given])
+    families = [each.version for each in given]
+    _require_expressible(request.version, families)
+    _require_ipv6_fits(request.link, families)
     return config, sets
 
 
@@ -196,6 +200,15 @@ def find_in_path(plugin: str, directories: Sequence[str]) -> str | None:
         except OSError:  # not there, or not for us to see: the next directory may have it
             continue
     return None
+
+
+def _require_ipv6_fits(link: LinkConfig, families: list[int]) -> None:
+    if IPV6 in families and 0 < link.mtu < LEAST_MTU_IPV6:
+        raise InvalidNetworkConfig(
+            f'"mtu" is {link.mtu}, and IPv6 needs {LEAST_MTU_IPV6}; raise "mtu", or give no IPv6 address',
+            "the kernel has no IPv6 on an interface with less (RFC 8200, section 5)",
+            "mtu",
+        )
 
 
 def _require_expressible(version: str, families: list[int]) -> None:

@@ -14,12 +14,13 @@ from conf.addresses import BUILT_IN
 from conf.document import decode_object
 from conf.errors import DecodingFailure
 from conf.keys import fold_keys
+from conf.network import LEAST_MTU
 from conf.settings import Settings
 from ipam.store.sqlite import Connection, SqliteStore
 from ipam.store.witness import forget
 from plugin.cli import words
 from plugin.dispatch import dispatch
-from plugin.link import messages, netlink, rtnl, sysctl
+from plugin.link import messages, netlink, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 from plugin.link.netns import Namespace, open_namespace, throw_away
 from plugin.node import Node, read_settings
@@ -137,7 +138,7 @@ def _ipam_type(known: dict[str, Any]) -> str:
 
 def _plug_in(master: object, mtu: object) -> None:
     """Give the namespace that we stand in a master with a carrier, if the call names what can be one."""
-    fitting = mtu if isinstance(mtu, int) and rtnl.ETH_MIN_MTU <= mtu <= LARGEST_MTU else 0
+    fitting = mtu if isinstance(mtu, int) and LEAST_MTU <= mtu <= LARGEST_MTU else 0
     with Netlink() as socket, suppress(KernelRefusal):
         socket.send(messages.create_device("veth", str(master), fitting))
         for link in socket.links():

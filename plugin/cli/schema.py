@@ -8,7 +8,7 @@ import click
 
 from conf import models
 from conf.addresses import HOST_LOCAL, POOL, STATIC
-from conf.network import MODES
+from conf.network import LEAST_MTU, MODES, MOST_MTU
 from conf.versions import SUPPORTED
 from plugin.cli.output import document
 
@@ -40,6 +40,7 @@ def schema() -> Json:
     properties = definitions["NetworkModel"]["properties"]
     properties["ipam"] |= {"properties": {"type": {"type": "string"}}, "allOf": ipam}
     properties["mode"]["enum"] = list(MODES)
+    properties["mtu"]["anyOf"] = [{"const": 0}, {"minimum": LEAST_MTU, "maximum": MOST_MTU}]
     properties["cniVersion"] |= VERSION
     return {
         "$schema": DIALECT,

@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conf.addresses import SCOPE_LINK
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
+from conf.network import LEAST_MTU_IPV6
 from plugin.link import loopback, messages, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 
@@ -60,7 +62,7 @@ def apply(
     ipv6 = any(a.address.version == 6 for a in addresses)  # noqa: PLR2004 - the version of the protocol
     with ExitStack() as sockets:
         with namespace.entered():
-            _set_sysctls(container, link.name, ipv6=ipv6)
+            _set_sysctls(container, link, ipv6=ipv6)
             changes = sockets.enter_context(Netlink()) if ipv6 else None
         if changes is not None:
             changes.subscribe_ipv6_addresses()
@@ -94,7 +96,7 @@ def completed(routes: Iterable[Route], addresses: tuple[AssignedAddress, ...]) -
 def _with_next_hop(route: Route, gateway: IPAddress | None, networks: list[IPNetwork]) -> Route:
     if route.gw is not None:
         return route if route.gw.value else replace(route, gw=None)
-    if gateway is None or (route.scope is not None and route.scope >= rtnl.RT_SCOPE_LINK):
+    if gateway is None or (route.scope is not None and route.scope >= SCOPE_LINK):
         return route
     leads_there = route.dst.value == gateway.value and route.dst.size == 1
     if leads_there and not any(gateway in network for network in networks):
@@ -134,23 +136,25 @@ def _route_label(route: Route, link: Link) -> str:
     return f"failed to add route '{route.dst}{via} dev {link.name}'"
 
 
-def _set_sysctls(container: Netlink, ifname: str, *, ipv6: bool) -> None:
+def _set_sysctls(container: Netlink, link: Link, *, ipv6: bool) -> None:
     """What has to be in force before the link comes up. The thread is in the container's namespace."""
     for family, key in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
         try:
-            sysctl.write(family, ifname, key, "1")
+            sysctl.write(family, link.name, key, "1")
         except OSError as error:  # a read-only /proc or a kernel without IPv6: the address works all the same
-            log.info("%s of %s not set: %s", key, ifname, error)
+            log.info("%s of %s not set: %s", key, link.name, error)
     if not ipv6:
         return
     try:
         loopback.switch_on(container)
-        sysctl.write("ipv6", ifname, "disable_ipv6", "0")
-        sysctl.write("ipv6", ifname, "keep_addr_on_down", "1")
+        sysctl.write("ipv6", link.name, "disable_ipv6", "0")
+        sysctl.write("ipv6", link.name, "keep_addr_on_down", "1")
     except OSError as error:
+        cure = "give the container a writable /proc/sys/net/ipv6"
+        if link.mtu < LEAST_MTU_IPV6:
+            cure = f"its MTU is {link.mtu}, and IPv6 needs {LEAST_MTU_IPV6}: raise that of the master"
         raise AddressFailure(
-            f'failed to enable IPv6 on "{ifname}": {error}; give the container a writable /proc/sys/net/ipv6, '
-            "or no IPv6 address",
+            f'failed to enable IPv6 on "{link.name}": {error}; {cure}, or give no IPv6 address',
             str(error.filename),
         ) from error
 

@@ -46,10 +46,10 @@ def find_master(netlink: Netlink, wanted: LinkConfig) -> Link:
     else:
         master = _default_route_link(netlink, wanted)
     _require_usable(netlink, master, wanted)
-    if not 0 <= wanted.mtu <= master.mtu or 0 < wanted.mtu < rtnl.ETH_MIN_MTU:
+    if wanted.mtu > master.mtu:
         raise InvalidNetworkConfig(
             f"invalid MTU {wanted.mtu}, must be [0, master MTU({master.mtu})]; "
-            f'set "mtu" to 0 or at least {rtnl.ETH_MIN_MTU}, and at most to that of {master.name}',
+            f'set "mtu" to 0, or at most to that of {master.name}',
             f'"mtu" is {wanted.mtu}, master is "{master.name}"',
             "mtu",
         )

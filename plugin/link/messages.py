@@ -8,6 +8,7 @@ from functools import lru_cache
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
 
+from conf.addresses import SCOPE_LINK
 from plugin.link import rtnl
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _scope(route: Route) -> int:
     """
     if route.scope is not None:
         return route.scope
-    return rtnl.RT_SCOPE_LINK if route.gw is None else rtnl.RT_SCOPE_UNIVERSE
+    return SCOPE_LINK if route.gw is None else rtnl.RT_SCOPE_UNIVERSE
 
 
 @_remembered

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conf.addresses import IPV4, SCOPE_LINK
 from ipam.ranges import canonical
 from plugin.lint.finding import Finding, doubtful
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def outside(verdict: Verdict) -> Iterator[Finding]:
-    """Gateways of ranges outside of their subnet, and other next hops that the kernel finds by no address and route."""
+    """Gateways of ranges outside of their subnet, and other next hops that the kernel finds by no address and route.
+
+    For a route's next hop it looks in narrower scopes alone: beyond link there are the node's own addresses.
+    """
     meaning = verdict.meaning
     if meaning is None or not meaning.is_main or meaning.ipam is None:
         return
@@ -27,6 +31,11 @@ def outside(verdict: Verdict) -> Iterator[Finding]:
                 text = f"gateway {canonical(span.gateway)} is outside of {span.subnet}: it has to be on the same link"
                 cure = "right for a router's link-local address, or where a route leads to it; else name one inside"
                 yield doubtful(verdict.plugin, f"{one.where}.gateway", f"{text}; {cure}")
+    for number, route in enumerate(meaning.ipam.routes):
+        by_gateway = route.dst.version == IPV4 and route.gw is not None and route.gw.value
+        if by_gateway and route.scope is not None and route.scope >= SCOPE_LINK:
+            text = f"a route of scope {route.scope} goes by no gateway: the kernel does not find {route.gw}; "
+            yield doubtful(verdict.plugin, f"ipam.routes[{number}].scope", text + "leave out this key, or the gateway")
     near = _near(meaning)
     for hop, key in _others(meaning):
         if not hop.is_link_local() and not any(hop in each for each in near):

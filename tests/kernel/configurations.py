@@ -121,6 +121,9 @@ ADDRESSES = {
     "static by runtimeConfig, with a gateway": Case(
         static(("10.9.0.40/24", GATEWAY4), routes=[{"dst": "0.0.0.0/0"}]), {"runtimeConfig": {"ips": ["10.9.0.41/24"]}}
     ),
+    "static by runtimeConfig, of another network": Case(
+        static(("10.9.0.40/24", GATEWAY4), routes=[{"dst": "0.0.0.0/0"}]), {"runtimeConfig": {"ips": ["192.0.2.5/24"]}}
+    ),
     "static by args": Case(static(), {"args": {"cni": {"ips": ["10.9.0.41/24"]}}}),
     "static by CNI_ARGS": Case(static(), args="IgnoreUnknown=1;IP=10.9.0.41/24;GATEWAY=10.9.0.1"),
     "IP of CNI_ARGS": Case(FOUR, args="IgnoreUnknown=1;IP=10.9.0.41"),
@@ -138,11 +141,14 @@ ROUTES = {
         routed({"dst": "10.44.0.0/16", "gw": "10.9.0.7"}, {"dst": "fd44::/48", "gw": "fd00:9::7"})
     ),
     "route with priority": Case(routed({"dst": "10.44.0.0/16", "priority": 77})),
+    "route with the largest priority": Case(routed({"dst": "10.44.0.0/16", "priority": 2**32 - 1})),
+    "route with a negative priority": Case(routed({"dst": "10.44.0.0/16", "priority": -1})),
     "route with table": Case(routed({"dst": "10.44.0.0/16", "table": 101})),
     "route with mtu": Case(routed({"dst": "10.44.0.0/16", "mtu": 1400})),
     "routes without addresses of their family": Case(pool(SUBNET4, routes=[{"dst": "::/0", "gw": GATEWAY6}])),
     "static with default route": Case(static(("10.9.0.40/24", GATEWAY4), routes=[{"dst": "0.0.0.0/0"}])),
     "route of scope link": Case(routed({"dst": "224.0.0.0/4", "scope": 253})),
+    "route of scope host": Case(routed({"dst": "10.44.0.0/16", "scope": 254})),
     "route with gateway 0.0.0.0": Case(routed({"dst": "224.0.0.0/4", "gw": "0.0.0.0"})),  # noqa: S104 - no gateway
     "default route by a host route": Case(
         static(
@@ -193,6 +199,7 @@ ERRORS = {
     "mtu above the master's": Case(FOUR, {"mtu": 9000}),
     "negative mtu": Case(FOUR, {"mtu": -1}),
     "mtu below the kernel's least": Case(FOUR, {"mtu": 67}),
+    "mtu below IPv6's least": Case(SIX, {"mtu": 1279}),
     "mtu is a string": Case(FOUR, {"mtu": "1400"}),
     "bad mac": Case(FOUR, {"mac": "zz:zz"}),
     "multicast mac": Case(FOUR, {"mac": "01:00:5e:00:00:01"}),

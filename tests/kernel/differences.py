@@ -159,7 +159,8 @@ DIFFERENCES = [
     ),
     both(
         "Address requested of `static` (`ips`)", "has no gateway",
-        "has the gateway of the configured address in whose network it lies", "a default route needs it",
+        "has the gateway of the configured address in whose network it lies, and none in another network",
+        "a default route needs it",
         shown=dict.fromkeys(("result.ips", "routes"), of("static by runtimeConfig, with a gateway")),
     ),
     both(
@@ -181,13 +182,19 @@ DIFFERENCES = [
     both(
         "IPv4 routes without a next hop", "have scope global", "have scope link, and are made first",
         "other next hops are found by routes of scope link alone",
-        shown={"routes": of("no gateway at all", "route with gateway 0.0.0.0"),
+        shown={"routes": of("no gateway at all", "route with gateway 0.0.0.0",
+                            "static by runtimeConfig, of another network"),
                "ADD": of("default route by a host route")},
     ),
     Difference(
-        "IPv4 route of `scope` 253 (link), and a gateway", "is made by way of the gateway",
+        "IPv4 route of `scope` 253 (link) or 254 (host), and a gateway", "is made by way of the gateway",
         "ADD fails, for a route of this scope by way of the gateway", "gets no gateway",
-        "what is on the link needs none", {"ADD": of("route of scope link")}, releases=(NEW,),
+        "what is on the link needs none", {"ADD": of("route of scope link", "route of scope host")}, releases=(NEW,),
+    ),
+    Difference(
+        "Numbers of a route that the kernel has no place for, such as a `priority` of -1", "are ignored",
+        "are taken, and cut", "code 7", "the route would be another than the one that was asked for",
+        {"ADD": of("route with a negative priority")},
     ),
     both("CHECK of a route with `gw` 0.0.0.0", "fails right after ADD", "passes", "0.0.0.0 is no gateway",
          shown={"CHECK": of("route with gateway 0.0.0.0")}),
@@ -254,6 +261,11 @@ DIFFERENCES = [
     since(
         "IPv6 addresses of an interface that goes down (`keep_addr_on_down`)", "are lost", "stay",
         "as IPv4 addresses do", everywhere={"sysctls.ipv6/conf/IF/keep_addr_on_down": ("1", "0")},
+    ),
+    both(
+        "Words of errors about stdin that is no JSON", "Go's, without a place",
+        "Python's, with line, column and offset, behind the same first words", "each has a parser of its own",
+        test="test_broken_json_is_refused_in_other_words",
     ),
     both(
         "Words of errors", "Go's, often without the name of what is wrong",

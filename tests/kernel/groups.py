@@ -27,6 +27,7 @@ LATE_FAILURES: Cases = RANGE_ERRORS | {
     "address outside the ranges",
     "address of the gateway",
     "gateway out of reach",
+    "mtu below IPv6's least",
     "resolvConf missing",
     "route twice",
     "route without destination",
@@ -54,7 +55,9 @@ IN_OTHER_WORDS: Cases = frozenset({
     "linkInContainer",
     "unknown master",
     "master is lo",
+    "negative mtu",
     "mtu below the kernel's least",
+    "mtu below IPv6's least",
     "mtu is a string",
     "multicast mac",
     "interface exists",
@@ -65,4 +68,12 @@ IN_OTHER_WORDS: Cases = frozenset({
     "routes without addresses of their family",
     "STATUS without its master",
 })  # fmt: skip
-ROUTE_KEYS = of("route with priority", "route with table", "route with mtu", "route with advmss", "route of scope link")
+ROUTE_KEYS = of(
+    "route with priority",
+    "route with the largest priority",
+    "route with table",
+    "route with mtu",
+    "route with advmss",
+    "route of scope link",
+    "route of scope host",
+)

@@ -29,6 +29,9 @@ ROUTES: dict[str, tuple[Json, dict[str, Any]]] = {
     "mtu": ({"dst": "10.44.0.0/16", "mtu": 1400}, {"dst": "10.44.0.0/16", "metrics": [{"mtu": 1400}]}),
     "advmss": ({"dst": "10.44.0.0/16", "advmss": 1360}, {"dst": "10.44.0.0/16", "metrics": [{"advmss": 1360}]}),
     "priority": ({"dst": "10.44.0.0/16", "priority": 77}, {"dst": "10.44.0.0/16", "metric": 77}),
+    "largest priority": (
+        {"dst": "10.44.0.0/16", "priority": 2**32 - 1}, {"dst": "10.44.0.0/16", "metric": 2**32 - 1},
+    ),
     "table": ({"dst": "10.44.0.0/16", "table": 101}, {"dst": "10.44.0.0/16", "table": "101"}),
     "big table": ({"dst": "10.44.0.0/16", "table": 70000}, {"dst": "10.44.0.0/16", "table": "70000"}),
     "default in a table": ({"dst": "0.0.0.0/0", "table": 101}, {"dst": "default", "table": "101"}),
@@ -39,8 +42,9 @@ ROUTES: dict[str, tuple[Json, dict[str, Any]]] = {
     "IPv6 mtu": ({"dst": "fd44::/48", "mtu": 1400}, {"dst": "fd44::/48", "metrics": [{"mtu": 1400}]}),
     "IPv6 advmss": ({"dst": "fd44::/48", "advmss": 1360}, {"dst": "fd44::/48", "metrics": [{"advmss": 1360}]}),
     "IPv6 priority": ({"dst": "fd44::/48", "priority": 77}, {"dst": "fd44::/48", "metric": 77}),
+    "IPv6 largest priority": ({"dst": "fd44::/48", "priority": 2**32 - 1}, {"dst": "fd44::/48", "metric": 2**32 - 1}),
     "IPv6 table": ({"dst": "fd44::/48", "table": 101}, {"dst": "fd44::/48", "table": "101"}),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("asked", "wanted"), ROUTES.values(), ids=ROUTES.keys())

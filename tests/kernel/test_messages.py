@@ -73,7 +73,9 @@ def test_anybody_but_root_is_told_so(lan: Lan, runtime: Runtime, verb: str) -> N
     assert "root is needed" in answer["msg"]
 
 
+WIDE = '{"cniVersion":"1.0.0","ips":[{"address":"10.9.0.9/24"}],"routes":[{"dst":"10.44.0.0/16","scope":256}]}'
 ANSWERS = {
+    "scope 256": (f"print('{WIDE}')", 111),
     "nested": ("print('[' * 100000)", 111),
     "nested error": ("print('{\"code\":5,\"msg\":' + '[' * 50000 + ']' * 50000 + '}'); sys.exit(1)", 111),
     "code true": ('print(\'{"code":true,"msg":"no"}\'); sys.exit(1)', 111),

@@ -185,14 +185,31 @@ def test_mtu(lan: Lan, runtime: Runtime) -> None:
     assert kernel_state.link(own)["mtu"] == 1300
 
 
-@pytest.mark.parametrize("mtu", [1501, 65536, -1, 1, 67])
-def test_mtu_that_the_child_cannot_have_is_refused(lan: Lan, runtime: Runtime, mtu: int) -> None:
+@pytest.mark.parametrize(
+    ("mtu", "said"), [(1501, "1500"), (65536, "1500"), *((mtu, "68 or more") for mtu in (-1, 1, 67, 2**31))]
+)
+def test_mtu_that_the_child_cannot_have_is_refused(lan: Lan, runtime: Runtime, mtu: int, said: str) -> None:
     container = lan.container()
     refusal = runtime.add(runtime.config(runtime.pool(SUBNET4), mtu=mtu), container)
     assert refusal.code not in NOT_CODED
     assert str(mtu) in refusal.msg
-    assert "1500" in refusal.msg
+    assert said in refusal.msg
     assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+def test_an_mtu_without_ipv6_is_refused_where_ipv6_is_wanted(lan: Lan, runtime: Runtime) -> None:
+    """The kernel has none below 1280 bytes (RFC 8200); what only the master tells is the kernel's to refuse."""
+    container = lan.container()
+    refusal = runtime.add(runtime.config(runtime.pool(SUBNET4, SUBNET6), mtu=1279), container)
+    assert (refusal.code, '"mtu" is 1279, and IPv6 needs 1280' in refusal.msg) == (7, True)
+    lan.node.batch("link set eth0 mtu 1279")
+    refusal = runtime.add(runtime.config(runtime.pool(SUBNET4, SUBNET6)), container)
+    assert (refusal.code, "its MTU is 1279, and IPv6 needs 1280: raise that of the master" in refusal.msg) == (
+        105,
+        True,
+    )
+    assert (container.links(), runtime.held()) == (["lo"], [])
+    runtime.add(runtime.config(runtime.pool(SUBNET4)), container).expect()
 
 
 MAC = "02:00:00:00:0a:0b"

@@ -42,6 +42,23 @@ def test_the_reference_waits_without_a_carrier(lan: Lan, tmp_path: Path, release
     assert time.monotonic() - began > CARRIER_SECONDS
 
 
+BROKEN = ("", "{", '{"name": "lan" "type": "macvlan"}', "[]", '"lan"', '{"cniVersion": "1.0.0"} x')
+
+
+def test_broken_json_is_refused_in_other_words(lan: Lan, tmp_path: Path, door: Path) -> None:
+    """By the same code and after the same words."""
+    container = lan.container()
+    answers = {}
+    sides = {release: {role: reference(release) / role for role in ROLES} for release in RELEASES}
+    for side, plugins in (sides | {"ours": dict.fromkeys(ROLES, door)}).items():
+        runtime = Runtime(lan, plugins, tmp_path / side)
+        where = {"CONTAINERID": "c1", "NETNS": str(container.path), "IFNAME": "net1"}
+        answers[side] = [runtime.call("ADD", stdin, **where) for stdin in BROKEN]
+    told = {(answer.code, answer.msg.partition(": ")[0]) for said in answers.values() for answer in said}
+    assert told == {(6, "error unmarshall network config")}
+    assert all("line 1 column" in answer.msg or "is needed, got" in answer.msg for answer in answers["ours"])
+
+
 SPY = """\
 #!/bin/sh
 [ "$CNI_COMMAND" = DEL ] || { echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.9.0.40/24"}]}'; exit; }

@@ -81,6 +81,8 @@ def test_the_command_prints_it() -> None:
     "config",
     [
         GOOD,
+        GOOD | {"mtu": 68},
+        GOOD | {"mtu": 0},
         GOOD | {"ipam": {"type": "dhcp", "anything": 1}},
         GOOD | {"ipam": {"type": "static", "addresses": [{"address": "10.9.0.5/24"}]}},
         {"name": "lan", "plugins": [{"type": "tuning", "anything": 1}, {"type": "cni-macvlan-py", "mode": "vepa"}]},
@@ -97,6 +99,8 @@ def test_what_is_allowed(config: Json) -> None:
         GOOD | {"mod": "vepa"},
         GOOD | {"mode": "bridged"},
         GOOD | {"mtu": "1500"},
+        GOOD | {"mtu": -1},
+        GOOD | {"mtu": 67},
         GOOD | {"cniVersion": "2.0.0"},
         GOOD | {"bcqueuelen": -1},
         GOOD | {"ipam": {"type": "host-local", "addresses": []}},

@@ -84,6 +84,8 @@ def test_keys_in_any_case_and_null_as_absent() -> None:
         ({"ips": [{"address": "10.1.0.2/24", "interface": "0"}]}, "not a number of 32 bits"),
         ({"ips": [{"address": "10.1.0.2/24", "interface": True}]}, "not a number of 32 bits"),
         ({"routes": [{"dst": "0.0.0.0/0", "mtu": 1 << 32}]}, "not a number of 32 bits"),
+        ({"routes": [{"dst": "0.0.0.0/0", "scope": 256}]}, "not a number of 8 bits"),
+        ({"routes": [{"dst": "0.0.0.0/0", "scope": 255}]}, "scope 255, which no route has"),
         ({"routes": [{"gw": "10.1.0.1"}]}, "invalid CIDR address"),
         ({"interfaces": [{"name": 7}]}, "which is not a string"),
         ({"dns": []}, "which is not an object"),

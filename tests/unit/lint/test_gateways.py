@@ -48,10 +48,19 @@ def test_a_next_hop_that_the_kernel_does_not_find(ipam: dict[str, object], key: 
     assert "10.8.0.1 is in none of the network's subnets" in found.message
 
 
+def test_a_next_hop_that_is_sought_in_too_narrow_a_scope() -> None:
+    (found,) = outside(verdict({"subnet": V4, "routes": [{"dst": "10.8.0.0/24", "gw": "10.9.0.7", "scope": 253}]}))
+    assert (found.severity, found.key) == ("warning", "ipam.routes[0].scope")
+    assert "the kernel does not find 10.9.0.7" in found.message
+
+
 @pytest.mark.parametrize(
     "ipam",
     [
         {"subnet": V4, "gateway": "10.9.0.9"},
+        {"subnet": V4, "routes": [{"dst": "10.8.0.0/24", "gw": NO_HOP, "scope": 253}]},
+        {"subnet": V4, "routes": [{"dst": "10.8.0.0/24", "gw": "10.9.0.7", "scope": 252}]},
+        {"subnet": V6, "routes": [{"dst": "fd44::/48", "gw": "fd00:9::7", "scope": 253}]},
         {"subnet": V6, "routes": [{"dst": "::/0", "gw": "fe80::1"}]},
         {"subnet": V4, "gateway": "none", "routes": [{"dst": "10.8.0.0/24"}, {"dst": "0.0.0.0/0", "gw": "10.8.0.1"}]},
         {"subnet": V4, "routes": [{"dst": "224.0.0.0/4", "gw": NO_HOP}]},

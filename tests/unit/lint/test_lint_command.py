@@ -39,8 +39,17 @@ def ranged(*ranges: Json, **keys: object) -> Json:
     return GOOD | {"ipam": {"type": "cni-macvlan-py", "ranges": [[each] for each in ranges]}} | keys
 
 
+def routed(**keys: object) -> Json:
+    """With a second route that has these keys."""
+    routes = [{"dst": "0.0.0.0/0"}, {"dst": "10.44.0.0/16", **keys}]
+    return GOOD | {"ipam": {**GOOD["ipam"], "routes": routes}}
+
+
 def test_nothing_is_found_in_what_is_right(tmp_path: Path) -> None:
     assert lint(tmp_path, GOOD) == []
+    assert lint(tmp_path, GOOD | {"mtu": 68, "bcqueuelen": 2**32 - 1, "bccutoff": -1}) == []
+    assert lint(tmp_path, ranged({"subnet": "fd00:9::/64"}, mtu=1280)) == []
+    assert lint(tmp_path, routed(mtu=1, advmss=2**32 - 1, priority=2**32 - 1, table=2**32 - 1, scope=254)) == []
     done = call(*OFF, tmp_path)
     assert (done.returncode, done.stdout) == (0, "errors: 0, warnings: 0\n")
 
@@ -49,6 +58,14 @@ def test_nothing_is_found_in_what_is_right(tmp_path: Path) -> None:
     ("config", "key", "code", "said"),
     [
         (GOOD | {"mtu": "big"}, "mtu", 7, "valid integer"),
+        (GOOD | {"mtu": -1}, "mtu", 7, "invalid MTU -1"),
+        (GOOD | {"mtu": 67}, "mtu", 7, "68 or more"),
+        (GOOD | {"mtu": 2**31}, "mtu", 7, "invalid MTU 2147483648"),
+        (ranged({"subnet": "fd00:9::/64"}, mtu=1279), "mtu", 7, "IPv6 needs 1280"),
+        (routed(scope=255), "ipam.routes[1]", 7, "scope 255, which no route has"),
+        (routed(scope=254, gw="10.9.0.7"), "ipam.routes[1]", 7, "no gateway goes with that"),
+        (routed(gw="fd00::1"), "ipam.routes[1]", 7, "a gateway of the other family"),
+        (routed(priority=2**32), "ipam.routes[1].priority", 7, "less than or equal to 4294967295"),
         (GOOD | {"mode": "bridged"}, "mode", 7, "one of bridge"),
         (GOOD | {"promisc": False}, "promisc", 7, "passthru"),
         (GOOD | {"mac": "01:00:00:00:00:01"}, "mac", 7, "multicast"),
