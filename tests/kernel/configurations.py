@@ -158,6 +158,10 @@ ROUTES = {
     "default route by a link-local gateway": Case(
         {"type": "host-local", "ranges": [[{"subnet": SUBNET6, "gateway": "fe80::1"}]], "routes": [{"dst": "::/0"}]}
     ),
+    "default route by a link-local gateway of ipRanges": Case(
+        pool(SUBNET4, routes=[{"dst": "::/0"}]),
+        {"runtimeConfig": {"ipRanges": [[{"subnet": SUBNET6, "gateway": "fe80::1"}]]}},
+    ),
     "gateway out of reach": Case(routed({"dst": "10.44.0.0/16", "gw": "172.31.0.1"})),
     "route without destination": Case(routed({"gw": "10.9.0.1"})),
     "route twice": Case(routed({"dst": "10.44.0.0/16"}, {"dst": "10.44.0.0/16"})),

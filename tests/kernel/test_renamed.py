@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from plugin.link.macvlan import OWN_INDEXES, index_of
 from tests import kernel_state
+from tests.cli.operator import Operator
 from tests.lan import SUBNET4
 
 if TYPE_CHECKING:
@@ -79,6 +80,16 @@ def test_gc_removes_a_renamed_interface(lan: Lan, runtime: Runtime) -> None:
     runtime.add(config, container).expect()
     rename(container, ("net1", "lan0"))
     runtime.gc(config).expect()
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
+def test_people_release_a_renamed_interface(lan: Lan, runtime: Runtime) -> None:
+    config = runtime.config(runtime.pool(SUBNET4))
+    container = lan.container()
+    (address,) = runtime.add(config, container).addresses
+    rename(container, ("net1", "lan0"))
+    (done,) = Operator(runtime).ask("leases", "release", address.partition("/")[0], "--yes")["attachments"]
+    assert done["outcome"] == "removed"
     assert (container.links(), runtime.held()) == (["lo"], [])
 
 
