@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from tests.agent.protocol import OWN_MOUNT, OWN_ROOT, Conversation, open_namespa
 from tests.namespaces import execute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.lan import Lan
@@ -20,7 +22,18 @@ if TYPE_CHECKING:
 
 TIMES = 40
 LIBC = ctypes.CDLL(None, use_errno=True)
+MNT_DETACH = 2  # linux/fs.h
 POOL = {"type": "cni-macvlan-py", "ranges": [[{"subnet": "10.9.0.0/16"}]]}
+
+
+@contextmanager
+def mounted(path: Path, *words: str) -> Iterator[None]:
+    """Something is mounted there, for the length of a block at most: not even a test that fails leaves it."""
+    execute("mount", *words, str(path))
+    try:
+        yield
+    finally:
+        LIBC.umount2(os.fsencode(path), MNT_DETACH)
 
 
 def unmounts_at_once(path: Path) -> bool:
@@ -43,16 +56,16 @@ def test_the_namespace_of_a_container_can_be_unmounted_at_once(
         # At a place of its own: below /run/netns others look into every namespace.
         path = tmp_path / f"{number}"
         path.touch()
-        execute("mount", "--bind", str(container.path), str(path))
-        for verb in verbs:
-            if verb == "GC":
-                spoken.gc(config).expect()
-            else:
-                answer = getattr(spoken, {"ADD": "add", "CHECK": "check", "DEL": "delete"}[verb])(
-                    config, container, netns=str(path)
-                )
-                assert answer.ok == (verbs != ("CHECK",)), answer.stdout
-        busy += not unmounts_at_once(path)
+        with mounted(path, "--bind", str(container.path)):
+            for verb in verbs:
+                if verb == "GC":
+                    spoken.gc(config).expect()
+                else:
+                    answer = getattr(spoken, {"ADD": "add", "CHECK": "check", "DEL": "delete"}[verb])(
+                        config, container, netns=str(path)
+                    )
+                    assert answer.ok == (verbs != ("CHECK",)), answer.stdout
+            busy += not unmounts_at_once(path)
         spoken.delete(config, container).expect()
     assert busy == 0
 
@@ -63,9 +76,8 @@ def test_what_came_with_a_call_that_is_refused_can_be_unmounted(agent: Agent, tm
         for number in range(TIMES):
             place = tmp_path / f"{number}"
             place.mkdir(exist_ok=True)
-            execute("mount", "-t", "tmpfs", "none", str(place))
-            opened = open_namespaces(place, OWN_MOUNT, OWN_ROOT)
-            with Conversation(agent.socket) as conversation:
+            with mounted(place, "-t", "tmpfs", "none"), Conversation(agent.socket) as conversation:
+                opened = open_namespaces(place, OWN_MOUNT, OWN_ROOT)
                 conversation.ask(said, opened)
                 for descriptor in opened:
                     os.close(descriptor)
