@@ -6,16 +6,25 @@ import os
 import select
 import signal
 import subprocess
+import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from conf.errors import TryAgain
+from ipam.waiting import waiting
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+AT_ONCE: Final = 16
+"""Executables that one process runs at the same time, whatever hangs: each takes memory of its own."""
 DEATH_SECONDS: Final = 1.0
 LONGEST_ANSWER: Final = 1 << 20
 """Bytes of stdout; a result has some hundred."""
+
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
 
 
 class AnswerTooLong(Exception):
@@ -28,9 +37,28 @@ def execute(
     """Run it with this environment and these descriptors inherited; its status and stdout. Its stderr is ours.
 
     Its end is the end of what it prints, by itself or by what it has started. Raises OSError where it cannot be run,
-    TimeoutError or AnswerTooLong where it was killed, together with what it has started.
+    TimeoutError or AnswerTooLong where it was killed, together with what it has started, TryAgain where others take
+    all of the time.
     """
     deadline = time.monotonic() + seconds
+    with waiting(), _turn(path, seconds):
+        return _execute(path, stdin, variables, descriptors, deadline)
+
+
+@contextmanager
+def _turn(path: str, seconds: float) -> Iterator[None]:
+    if not _turns.acquire(timeout=seconds):
+        text = f'IPAM plugin "{path}" could not be run: {AT_ONCE} others have run for {seconds:.0f} s; call again'
+        raise TryAgain(text, "so many are run at the same time; mend what they wait for")
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+def _execute(
+    path: str, stdin: bytes, variables: Mapping[str, str], descriptors: Sequence[int], deadline: float
+) -> tuple[int, bytes]:
     with open(os.memfd_create("stdin", os.MFD_CLOEXEC), "w+b", buffering=0) as document:
         document.write(stdin)
         document.seek(0)

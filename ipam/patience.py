@@ -1,4 +1,4 @@
-"""How long all that one call executes may take together."""
+"""How long all that one call executes, or waits for, may take together."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import time
 from typing import Final
 
 LEAST_SECONDS: Final = 5.0
-"""What each execution may take at least: a DEL after an ADD that has used up the time of the call."""
+"""For an execution: a DEL after an ADD that has used up the time of the call."""
 
 
 class Patience:
-    """So many seconds, which begin with the first execution."""
+    """So many seconds, which begin with the first execution or wait; ``least`` is what each may take at least."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, least: float = LEAST_SECONDS) -> None:
         self.seconds = seconds
+        self._least = least
         self._deadline: float | None = None
 
     def left(self) -> float:
-        """How many seconds an execution may take that begins now."""
+        """How many seconds an execution or wait may take that begins now."""
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + self.seconds
-        return max(self._deadline - now, min(self.seconds, LEAST_SECONDS))
+        return max(self._deadline - now, min(self.seconds, self._least))
 
     @property
     def is_over(self) -> bool:

@@ -17,6 +17,7 @@ from ipam.regular import read_regular
 from ipam.resolve import Means
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.sqlite import SqliteStore
+from plugin.link import locks
 from plugin.link.netns import Namespace, open_namespace
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Node:
         """What addresses are got with, and the time of one call for it."""
         settings = self.settings
         return Means(self.store, self.executable, Patience(settings.delegate_timeout), settings.release_before_link)
+
+    def lock(self, namespace: Namespace) -> None:
+        """Have a namespace to this call alone. Raises TryAgain or StoreFailure."""
+        namespace.lock(self.settings.state_dir, self._lock_patience)
+
+    @cached_property
+    def _lock_patience(self) -> Patience:
+        return locks.patience()
 
     def go_on(self) -> None:
         """Raise TryAgain if the process was told to stop: what was done so far is then undone."""

@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import TryAgain
+from ipam.waiting import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FIRST_PAUSE: Final = 0.0005
-LONGEST_PAUSE: Final = 0.01
+SHORT_PAUSE: Final = 0.01
+LONGEST_PAUSE: Final = 0.25
+PART: Final = 20
+"""Beyond a short pause none is longer than such a part of the wait before it: a hundred who wait cost little."""
 FLOCK: Final = struct.Struct("@hhqqi")  # struct flock: type, whence, start, length, process
 
 
@@ -39,19 +43,26 @@ def lock_byte(fd: int, position: int, wait: float, what: str) -> None:
 
 def _await(attempt: Callable[[], object], wait: float, what: str) -> None:
     """Attempt it again and again, since a lock that is waited for cannot be given a limit without a signal."""
-    deadline = time.monotonic() + wait
+    if _succeeds(attempt):
+        return
+    began = time.monotonic()
     pause = FIRST_PAUSE
-    while True:
-        try:
-            attempt()
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                text = f"another process has held {what} for {wait:g} s; call again"
-                raise TryAgain(text, "a lock is let go when its holder ends") from None
-        else:
-            return
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+    with waiting():
+        while (waited := time.monotonic() - began) < wait:
+            time.sleep(min(pause, wait - waited))
+            if _succeeds(attempt):
+                return
+            pause = min(2 * pause, max(waited / PART, SHORT_PAUSE), LONGEST_PAUSE)
+    text = f"another process has held {what} for {wait:g} s; call again"
+    raise TryAgain(text, "a lock is let go when its holder ends")
+
+
+def _succeeds(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class Server:
         boot_id()  # read once and here: where a caller stands, another may be mounted over it, or none be there
         self._options = options
         self._meter = meter
-        self._threads = Threads(Home(), meter)
+        self._threads = Threads(Home(), meter, self._wake_up)
         self._selector = selectors.DefaultSelector()
         self._clients: set[Client] = set()
         self._watchdog = systemd.Watchdog()
@@ -100,6 +100,11 @@ class Server:
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+
+    def _wake_up(self) -> None:
+        """Have the main thread look after everything now."""
+        with suppress(BlockingIOError):  # it has been woken often enough
+            self._waker.send(b"\0")
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -133,15 +138,15 @@ class Server:
         if self._stopping or not self._options.stand_by:
             systemd.notify("STOPPING=1")
         self._drain()
-        self._threads.finish(self._watchdog.seconds or None, self._watchdog.feed)
+        self._threads.finish(self._seconds(TICK_SECONDS), self._watchdog.feed)
         self._meter.close()
 
     def _turn(self, seconds: float) -> None:
         """Wait so long for something to happen, and see to it."""
         self._watchdog.feed()
-        self._threads.replace_lost()
+        self._threads.replenish()
         looked = time.monotonic()
-        for key, _ in self._selector.select(min(seconds, self._watchdog.seconds or seconds)):
+        for key, _ in self._selector.select(self._seconds(seconds)):
             if key.fileobj is self._listener.socket:
                 self._accept()
             elif isinstance(key.data, Client):
@@ -153,6 +158,10 @@ class Server:
             log.warning("a client was too slow to send its request")
             self._meter.refused("slow")
             self._drop(client)
+
+    def _seconds(self, most: float) -> float:
+        """So many, or less where the watchdog is to be fed before."""
+        return min(most, self._watchdog.seconds or most)
 
     def _drain(self) -> None:
         """Take what is already in the socket's queue, and no more; see to it that these calls come in."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from conf.addresses import SCOPE_LINK
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
 from conf.network import LEAST_MTU_IPV6
+from ipam.waiting import waiting
 from plugin.link import loopback, messages, rtnl, sysctl
 from plugin.link.netlink import KernelRefusal, Netlink
 
@@ -74,7 +75,8 @@ def apply(
         labelled += [(_route_label(route, link), messages.add_route(link.index, route)) for route in routes]
         _send(container, link, labelled)
         if changes is not None:
-            _await_dad(container, changes, link, {str(a.address) for a in addresses})
+            with waiting():
+                _await_dad(container, changes, link, {str(a.address) for a in addresses})
 
 
 def completed(routes: Iterable[Route], addresses: tuple[AssignedAddress, ...]) -> list[Route]:

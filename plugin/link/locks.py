@@ -7,6 +7,7 @@ import os
 from typing import Final
 
 from conf.errors import StoreFailure, TryAgain
+from ipam.patience import Patience
 from ipam.regular import open_regular
 from ipam.store.flock import lock_byte
 
@@ -16,7 +17,12 @@ SHORT: Final = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What the kernel answers where there is too little of something: another call may have had enough, and the lock."""
 
 
-def take(state_dir: str, number: int, what: str) -> int:
+def patience() -> Patience:
+    """How long one call may wait for all its locks together."""
+    return Patience(LOCK_SECONDS, least=0)
+
+
+def take(state_dir: str, number: int, what: str, patience: Patience) -> int:
     """Wait until nobody else has the byte of this number; closing the descriptor gives it back. ``what`` it locks.
 
     Raises TryAgain, or StoreFailure where there can be no such file.
@@ -34,7 +40,7 @@ def take(state_dir: str, number: int, what: str) -> int:
         cure = cure_of_refusal(error, 'let root write there, or name another "state_dir" in the settings')
         raise StoreFailure(f"{reason}; {cure}", details) from error
     try:
-        lock_byte(descriptor, number, LOCK_SECONDS, what)
+        lock_byte(descriptor, number, patience.left(), what)
     except BaseException:
         os.close(descriptor)
         raise

@@ -16,6 +16,8 @@ from plugin.link import locks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ipam.patience import Patience
+
 CLONE_NEWNET, CLONE_NEWNS, CLONE_FS = 0x40000000, 0x00020000, 0x00000200  # linux/sched.h
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
@@ -45,14 +47,14 @@ class Namespace:
         for descriptor in (*self.locks, self.descriptor):
             os.close(descriptor)
 
-    def lock(self, state_dir: str) -> None:
+    def lock(self, state_dir: str, patience: Patience | None = None) -> None:
         """Wait until no other call of ours works on this namespace; closing, or dying, unlocks.
 
         The lock is a byte of a file that root alone can open, at the number of the namespace's inode, which is the
         same under every path: a lock of the namespace's own file could be taken in the container. Raises TryAgain, or
         StoreFailure where there can be no such file.
         """
-        self.locks = (locks.take(state_dir, self._inode, f"CNI_NETNS {self.path}"),)
+        self.locks = (locks.take(state_dir, self._inode, f"CNI_NETNS {self.path}", patience or locks.patience()),)
 
     def let_go_of_path(self) -> None:
         """Hold the namespace alone from now on, so that umount(2) of the file at ``path`` does not find it busy.

@@ -33,7 +33,7 @@ def opened(environment: Environment, node: Node) -> Iterator[Namespace]:
     namespace = node.open_namespace(environment.netns)
     try:
         require_foreign(namespace, environment)
-        namespace.lock(node.settings.state_dir)
+        node.lock(namespace)
         yield namespace
     finally:
         namespace.close()

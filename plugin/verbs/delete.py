@@ -62,7 +62,7 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 def _lock(namespace: Namespace, node: Node) -> None:
     """Have the namespace to ourselves; with a state directory that cannot be used nobody else has it either."""
     try:
-        namespace.lock(node.settings.state_dir)
+        node.lock(namespace)
     except StoreFailure as error:
         log.warning("the namespace is not locked: %s", error)
 

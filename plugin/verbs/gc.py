@@ -141,7 +141,7 @@ def _home(attachment: Attachment, node: Node, asked: Asked) -> Iterator[Namespac
             found = None  # after a reboot another namespace has the number
         if found is not None:
             container.require_foreign(found, asked.environment)
-            found.lock(node.settings.state_dir)
+            node.lock(found)
         yield found
 
 

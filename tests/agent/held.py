@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tests.agent.process import inside_python
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.lan import Lan
     from tests.namespaces import Namespace
 
@@ -18,6 +20,26 @@ from plugin.agent import command, server
 from plugin.link import addressing
 server.REQUEST_SECONDS = server.DRAIN_SECONDS = addressing.DAD_SECONDS = {seconds}
 sys.exit(command.run_agent([*sys.argv[1:-1], "--socket", sys.argv[-1]]))
+""")
+
+
+def busy(fifo: Path, waiting: int) -> tuple[str, ...]:
+    """An agent with one worker, which is at work on an ADD until the FIFO was written to, with so many that may wait.
+
+    It opens the FIFO when it is.
+    """
+    return inside_python(f"""
+from plugin.agent import command, server, worker
+dispatch, limits = worker.dispatch, server.Options
+
+def be_busy(variables, *rest):
+    if variables["CNI_COMMAND"] == "ADD":
+        open({str(fifo)!r}).read()
+    return dispatch(variables, *rest)
+
+worker.dispatch = be_busy
+command.Options = lambda *chosen, **others: limits(*chosen, waiting={waiting}, **others)
+sys.exit(command.run_agent(["--workers=1", "--socket", sys.argv[1]]))
 """)
 
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugin.agent.sparing import LINES
-from plugin.link.netns import open_namespace
 from tests.agent import protocol
-from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT
+from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT, busy
 from tests.agent.process import SECONDS, Agent, inside_python, until
 from tests.agent.protocol import HELLO, MAGIC, VERSION, Conversation, NoAnswer, frame, version
 from tests.ways import Executed
@@ -243,22 +242,16 @@ def _answers(path: Path) -> bool:
         return False
 
 
-SMALL = """
-from plugin.agent.server import Options, Server
-Server(Options(sys.argv[1], workers=1, waiting=4)).run()
-"""
-
-
 def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> None:
-    """One worker that is held up and four who wait: everybody else is told at once to try again."""
+    """One worker that is busy and four who wait: everybody else is told at once to try again."""
     container = lan.container()
-    with Agent(tmp_path / "agent.sock", command=inside_python(SMALL)) as agent, ExitStack() as stack:
-        held = open_namespace(str(container.path))
-        held.lock(str(runtime.state_dir))
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with Agent(tmp_path / "agent.sock", command=busy(fifo, waiting=4)) as agent, ExitStack() as stack:
         runtime.way = protocol.Spoken(agent.socket)
         adding = threading.Thread(target=lambda: runtime.add(runtime.config(None), container))
         adding.start()
-        until(lambda: agent.at_work_on(container) == 1, "the worker is held up")
+        at_work = stack.enter_context(fifo.open("w"))
         conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(10)]
         for conversation in conversations:
             conversation.ask(VERSION)
@@ -268,7 +261,7 @@ def test_overload_is_answered(runtime: Runtime, lan: Lan, tmp_path: Path) -> Non
         runtime.way = Executed(str(agent.socket))
         answer = runtime.version()
         assert (answer.status, answer.code) == (1, 11)
-        held.close()
+        at_work.close()
         adding.join()
         assert [conversation.answer()[0] for conversation in conversations[:4]] == [0] * 4
         assert runtime.version().status == 0

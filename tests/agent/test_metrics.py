@@ -20,7 +20,7 @@ from conf.endpoint import Endpoint, read_endpoint
 from conf.errors import InvalidSettings
 from conf.settings import parse_settings
 from plugin.agent.meter import REFUSALS
-from tests.agent.held import HASTY
+from tests.agent.held import HASTY, busy
 from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import (
     OWN,
@@ -205,8 +205,8 @@ def test_leases_that_nobody_recorded_are_leaks(runtime: Runtime, lan: Lan, measu
     del agent
 
 
-def hold(conversation: Conversation, measured: Measured) -> None:
-    """An ADD that is answered, and waits until it is told that its answer has arrived."""
+def begin(conversation: Conversation, measured: Measured) -> None:
+    """An ADD that waits, once it is answered, until it is told that its answer has arrived."""
     runtime = measured.runtime
     container = runtime.lan.container()
     variables = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": "c1", "CNI_NETNS": str(container.path), "CNI_IFNAME": "net1"}
@@ -215,19 +215,22 @@ def hold(conversation: Conversation, measured: Measured) -> None:
     conversation.ask(request(variables, json.dumps(runtime.config(None))), opened)
     for descriptor in opened:
         os.close(descriptor)
-    assert conversation.answer(acknowledge=False)[0] == 0
 
 
-def test_what_waits_and_what_runs(measured: Measured) -> None:
-    with measured.agent("--workers=1") as agent, ExitStack() as stack:
+def test_what_waits_and_what_runs(measured: Measured, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with measured.agent(command=busy(fifo, waiting=4)) as agent, ExitStack() as stack:
         first, *conversations = [stack.enter_context(Conversation(agent.socket)) for _ in range(4)]
-        hold(first, measured)
+        begin(first, measured)
+        at_work = stack.enter_context(fifo.open("w"))
         for conversation in conversations:
             conversation.ask(VERSION)
         numbers = measured.until(lambda now: now("calls_waiting") == 3, "three calls wait")
         assert numbers("calls_in_flight") == 1
         conversations.pop().socket.close()
-        first.acknowledge()
+        at_work.close()
+        assert first.answer()[0] == 0
         for conversation in conversations:
             conversation.answer()
         numbers = measured.until(lambda now: now("calls_in_flight") == now("calls_waiting") == 0, "all are served")
@@ -337,7 +340,8 @@ def test_the_new_one_answers_while_the_old_one_drains(runtime: Runtime, place: P
     old = measured.agent().wait_ready()
     started = measured.scrape().samples["process_start_time_seconds"]
     with Conversation(old.socket) as conversation:
-        hold(conversation, measured)
+        begin(conversation, measured)
+        assert conversation.answer(acknowledge=False)[0] == 0
         with measured.agent():
             until(lambda: len(old.threads()) == 1 + 2, "it serves the one call, and no other")
             for _ in range(50):

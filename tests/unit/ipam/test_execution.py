@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ipam.execution import LONGEST_ANSWER, AnswerTooLong, execute
+from conf.errors import TryAgain
+from ipam.execution import AT_ONCE, LONGEST_ANSWER, AnswerTooLong, execute
+from tests.agent.process import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +49,21 @@ def test_an_endless_answer(tmp_path: Path) -> None:
 def test_no_end(tmp_path: Path, text: str) -> None:
     with pytest.raises(TimeoutError):
         execute(script(tmp_path, text), b"", os.environ, (), 0.5)
+
+
+def test_so_many_at_a_time(tmp_path: Path) -> None:
+    """Who has to wait for its turn until its time is over is told so, and nothing of it was run."""
+    fifo, notes = tmp_path / "fifo", tmp_path / "notes"
+    os.mkfifo(fifo)
+    notes.touch()
+    plugin = script(tmp_path, f"echo >> {notes}; read word < {fifo}; exit 0")
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        running = [threads.submit(execute, plugin, b"", os.environ, (), SECONDS) for _ in range(AT_ONCE)]
+        until(lambda: len(notes.read_text()) == AT_ONCE, "all that may are run")
+        with pytest.raises(TryAgain, match=f"{AT_ONCE} others have run"):
+            execute(plugin, b"", os.environ, (), 0.5)
+        with fifo.open("w") as answers:
+            answers.write("go\n" * AT_ONCE)
+        assert [each.result() for each in running] == [(0, b"")] * AT_ONCE
+    assert len(notes.read_text()) == AT_ONCE
+    assert execute(script(tmp_path, "exit 3"), b"", os.environ, (), SECONDS)[0] == 3
