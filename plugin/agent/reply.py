@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from ipam.waiting import waiting
 from plugin.agent import wire
 from plugin.agent.client import DELIVERED
 
 if TYPE_CHECKING:
-    import socket
-
     from plugin.agent.wire import Call
 
 ARRIVAL_SECONDS: Final = 30.0
@@ -44,8 +45,8 @@ class Reply:
             return
         try:
             self._send(answer)
-            if self._connection.recv(1) != DELIVERED:
-                raise ConnectionAbortedError("the caller went away before it had the answer")
+            if not self._has_arrived():
+                raise ConnectionAbortedError("the caller went away, or said nothing, before it had passed it on")
         except OSError as error:
             log.warning("the answer did not arrive: %s", error)
             self._connection.close()  # the error that follows is not sent as well
@@ -60,7 +61,17 @@ class Reply:
         except OSError as error:
             log.warning("the answer could not be sent: %s", error)
 
+    def _has_arrived(self) -> bool:
+        """Whether the client says so, which it cannot do any more once this is False."""
+        with waiting(), suppress(TimeoutError):
+            if self._connection.recv(1) == DELIVERED:
+                return True
+        # From here on the client's word fails, as it is told. One that came before, after the wait, is heard.
+        self._connection.shutdown(socket.SHUT_RD)
+        return self._connection.recv(1, socket.MSG_DONTWAIT) == DELIVERED
+
     def _send(self, answer: bytes) -> None:
         self._call.close()  # the caller may unmount what these came from as soon as it has the answer
         self._connection.settimeout(ARRIVAL_SECONDS)
-        self._connection.sendall(answer)
+        with waiting():
+            self._connection.sendall(answer)
