@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--through", choices=("door", "process", "agent", "launcher"), default="door", help="how it is called"
     )
+    parser.addoption("--hostile", type=int, default=25, help="hostile calls in each way (default: %(default)s)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

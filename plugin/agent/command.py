@@ -13,6 +13,7 @@ from conf.errors import CniError
 from conf.printable import printable
 from plugin import log
 from plugin.agent.client import DEFAULT_SOCKET
+from plugin.agent.large import be_sparing
 from plugin.agent.listener import is_listened_to
 from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.server import Options, Server
@@ -52,6 +53,7 @@ def run_agent(arguments: list[str]) -> int:
     if chosen.unless_running and is_listened_to(path):
         return 0
     _allow_descriptors()
+    be_sparing()
     try:
         settings = read_settings(os.environ)
         log.set_up(settings)

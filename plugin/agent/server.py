@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from conf.errors import TryAgain
 from conf.versions import LATEST
 from plugin.agent import systemd, wire
+from plugin.agent.large import LARGE
 from plugin.agent.listener import Listener, is_listened_to
 from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.sparing import Sparing
@@ -32,6 +33,8 @@ log.addFilter(Sparing())
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 MAX_CLIENTS = 512
+MAX_BYTES = 16 << 20
+"""Of requests that are on their way, wait or are served, beyond which no large one is taken."""
 REQUEST_SECONDS = 30.0
 DRAIN_SECONDS = 10.0  # far less than callers wait for the next agent's hello
 TICK_SECONDS = 0.5
@@ -62,6 +65,7 @@ class Client:
     deadline: float
     received: bytearray = field(default_factory=bytearray)
     descriptors: list[int] = field(default_factory=list)
+    is_admitted: bool = False
 
     def close(self) -> None:
         """Close whatever came with it, and the connection, at whose end the caller takes all to be let go."""
@@ -222,6 +226,10 @@ class Server:
                     return
                 client.received += data
                 wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
+                if not client.is_admitted and not self._admits(client):
+                    self._let_pass(client)
+                    self._refuse(client, "the agent has too much to read", f"{MAX_BYTES} bytes are at work or waiting")
+                    return
             call = wire.read_call(client.received, client.descriptors)
         except BlockingIOError:
             return
@@ -230,16 +238,24 @@ class Server:
             self._meter.refused("malformed")
             self._drop(client)
             return
-        self._selector.unregister(client.connection)
-        self._clients.discard(client)
+        self._let_pass(client)
         client.connection.settimeout(self._options.limit)
         if self._threads.waiting() < self._options.waiting:
             self._threads.put(call, client.connection)
         else:
-            self._refuse(client, "the agent has too many calls waiting; try again")
+            self._refuse(client, "the agent has too many calls waiting", f"{self._options.waiting} calls are waiting")
 
-    def _refuse(self, client: Client, reason: str) -> None:
-        error = TryAgain(reason, f"{self._options.waiting} calls are waiting")
+    def _admits(self, client: Client) -> bool:
+        """Whether there is room for what the client announces."""
+        size = wire.announced_bytes(client.received)
+        client.is_admitted = size > 0
+        if size <= LARGE:
+            return True
+        on_their_way = sum(wire.announced_bytes(each.received) for each in self._clients)
+        return on_their_way + self._threads.held_bytes() <= MAX_BYTES
+
+    def _refuse(self, client: Client, reason: str, details: str) -> None:
+        error = TryAgain(f"{reason}; try again", details)
         self._meter.refused("busy")
         client.let_go()
         with suppress(OSError):
@@ -247,6 +263,10 @@ class Server:
         client.close()
 
     def _drop(self, client: Client) -> None:
+        self._let_pass(client)
+        client.close()
+
+    def _let_pass(self, client: Client) -> None:
+        """Listen to the client no more."""
         self._selector.unregister(client.connection)
         self._clients.discard(client)
-        client.close()

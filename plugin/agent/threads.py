@@ -50,6 +50,7 @@ class Threads:
         self._finishing = False
         self._wanted = 0
         self._away = 0
+        self._held_bytes = 0
         self._starting = 0
         self._alive: set[threading.Thread] = set()
 
@@ -62,6 +63,7 @@ class Threads:
     def put(self, call: Call, connection: socket.socket) -> None:
         """Have a call served, and then its connection closed."""
         with self._lock:
+            self._held_bytes += len(call.stdin)
             if self._idle:
                 self._idle.pop().put((call, connection))
                 return
@@ -71,6 +73,10 @@ class Threads:
     def waiting(self) -> int:
         """How many calls nobody has begun to serve."""
         return len(self._waiting)
+
+    def held_bytes(self) -> int:
+        """How many bytes of stdin the calls have that are not answered."""
+        return self._held_bytes
 
     def count(self) -> int:
         """How many calls can be served at the same time."""
@@ -162,6 +168,9 @@ class Threads:
                 except Exception:
                     log.exception("a call was given up")
                     self._meter.refused("failed")
+                finally:
+                    with self._lock:
+                        self._held_bytes -= len(call.stdin)
             del call, connection  # while it waits, it holds nothing of the last caller
 
     def _calls(self, inbox: Inbox) -> Iterator[Work]:

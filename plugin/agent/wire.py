@@ -88,6 +88,11 @@ def answer(status: int, text: bytes) -> bytes:
     return HEADER.pack(MAGIC, status) + NUMBER.pack(len(text)) + text
 
 
+def announced_bytes(received: bytearray) -> int:
+    """How many bytes the request is to have in all, as far as it says so by now."""
+    return HEADER.size + int(HEADER.unpack_from(received)[1]) if len(received) >= HEADER.size else 0
+
+
 def missing_bytes(received: bytearray) -> int:
     """How many bytes of the request are still to come; raises MalformedRequest as soon as it cannot be one."""
     if not any(magic.startswith(received[:4]) for magic in SURROUNDINGS):

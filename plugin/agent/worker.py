@@ -5,12 +5,14 @@ from __future__ import annotations
 import select
 import socket
 import time
+from contextlib import ExitStack
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ipam.store.sqlite import SqliteStore
 from plugin import log as call_log
+from plugin.agent.large import take_turn
 from plugin.agent.reply import Reply
 from plugin.dispatch import dispatch
 from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
@@ -49,6 +51,11 @@ def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> No
     Raises NotANamespace where the call's descriptors are none; NoWayHome where the thread could not return: then it
     must end.
     """
+    with ExitStack() as turn:
+        _serve(call, connection, home, meter, turn)
+
+
+def _serve(call: Call, connection: socket.socket, home: Home, meter: Meter, turn: ExitStack) -> None:
 
     def find_node(environment: Environment, document: Document) -> Node:
         call_log.name_call(environment, document.network)
@@ -68,7 +75,7 @@ def serve(call: Call, connection: socket.socket, home: Home, meter: Meter) -> No
     failure: CniError | None = None
     try:
         with home.away(call.network_namespace, call.mount_namespace, call.root):
-            failure = dispatch(call.variables, lambda: _stdin(call), reply.deliver, find_node)
+            failure = dispatch(call.variables, lambda: _stdin(call, turn), reply.deliver, find_node)
     finally:
         if reply.is_known:  # a thread that does not find home has served its call all the same
             reply.finish()
@@ -87,9 +94,10 @@ def _is_gone(connection: socket.socket) -> bool:
         return True
 
 
-def _stdin(call: Call) -> bytes:
+def _stdin(call: Call, turn: ExitStack) -> bytes:
     if len(call.stdin) > MAX_STDIN:
         raise OSError(f"more than {MAX_STDIN} bytes")
+    take_turn(len(call.stdin), turn)
     return call.stdin
 
 

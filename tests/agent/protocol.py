@@ -63,9 +63,9 @@ def open_namespaces(*paths: str | Path) -> list[int]:
 class Conversation:
     """One connection; a context manager."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float = SECONDS) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        self.socket.settimeout(SECONDS)
+        self.socket.settimeout(seconds)
         try:
             self.socket.connect(str(path))
         except BaseException:

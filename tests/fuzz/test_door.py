@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import SAME_EVERYWHERE
+from tests.fuzz.hostile import ARGUMENTS, WORDS
 from tests.fuzz.inputs import SPECIMENS, TEXT, VERBS, configurations, damaged, replaced, right, spots, written
 from tests.fuzz.sandbox import NETWORK, Sandbox
 from tests.fuzz.verdict import judge
@@ -102,13 +103,6 @@ def test_damaged_bytes(sandbox: Sandbox, data: st.DataObject, verb: str) -> None
 @given(stdin=st.binary(max_size=60), verb=st.sampled_from(VERBS))
 def test_garbage(sandbox: Sandbox, stdin: bytes, verb: str) -> None:
     call(sandbox, verb, stdin)
-
-
-# what can be in an environment: no NUL, bytes that are no UTF-8 as surrogates
-WORDS = TEXT.map(lambda text: os.fsdecode(text.encode("utf-8", "surrogatepass").replace(b"\0", b"\xff")))
-ARGUMENTS = st.sampled_from(
-    ["MAC=zz", "IP=10.8.0.7", "IP=", "=", "A=B", "A", "IgnoreUnknown=1", "IgnoreUnknown=x", ";;"]
-)
 
 
 @settings(SAME_EVERYWHERE, max_examples=1200)
