@@ -65,7 +65,7 @@ SETTINGS = {
     "record_dir": "directory in which the newest hundred calls are kept, each with environment, stdin and answer, for "
     "`cni-macvlan-py trace`; empty: none",
     "status_exhausted": "what STATUS makes of a range in which every address is held: `warning`: success, and a line "
-    "in the log; `error`: [code 50](errors.md#50-unavailable), which takes a node out of Kubernetes",
+    "in the log when it begins; `error`: [code 50](errors.md#50-unavailable), which takes a node out of Kubernetes",
     "release_before_link": "types of other IPAM plugins that need the interface to take an address back: their DEL is "
     "run before it is removed, that of all others after",
     "delegate_timeout": "seconds that other IPAM plugins, which are executed, may take in one call; then they are "

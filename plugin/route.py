@@ -67,7 +67,8 @@ def route(environment: Environment, document: Document, node: Node, deliver: Cal
     try:
         serve(request, node, deliver)
     finally:
-        _log_unknown(request.unknown_keys)
+        if environment.command != "STATUS":  # which is asked all the time, about a configuration that ADD tells of
+            _log_unknown(request.unknown_keys)
 
 
 def _log_unknown(unknown: UnknownKeys) -> None:

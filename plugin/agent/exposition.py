@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import MetricsHandler
 
 from plugin.agent.listener import BACKLOG, Listener
+from plugin.agent.sparing import Sparing
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -37,6 +38,7 @@ SO_ATTACH_REUSEPORT_CBPF = 51  # asm-generic/socket.h
 TAKE_THE_SECOND = struct.pack("=HBBI", 0x06, 0, 0, 1)  # struct sock_filter: BPF_RET | BPF_K, 1
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 
 class Exposition(ThreadingMixIn, TCPServer):

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from conf.errors import CniError
 from ipam.store.usage import Usage
+from plugin.agent.sparing import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ POOLS = {
 }
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 
 class PoolCollector(Collector):

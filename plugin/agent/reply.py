@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ipam.waiting import waiting
 from plugin.agent import wire
 from plugin.agent.client import DELIVERED
+from plugin.agent.sparing import Sparing
 
 if TYPE_CHECKING:
     from plugin.agent.wire import Call
@@ -21,6 +22,7 @@ It waits 5 s for whoever reads its stdout.
 """
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 
 class Reply:

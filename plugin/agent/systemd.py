@@ -7,10 +7,13 @@ import os
 import socket
 import time
 
+from plugin.agent.sparing import Sparing
+
 LISTEN_FDS_START = 3
 PATIENCE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
+log.addFilter(Sparing())
 
 
 def inherited_socket() -> socket.socket | None:

@@ -18,6 +18,7 @@ from conf.errors import (
 from ipam.resolve import source_for
 from plugin.link import macvlan
 from plugin.link.netlink import Netlink
+from plugin.verbs import exhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,14 +46,19 @@ def status(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
 def require_addresses(source: Source, network: str, node: Node) -> None:
     """Raise Unavailable for a store that cannot be used, and for an exhausted pool where the settings want that.
 
-    Otherwise an exhausted pool is logged. containerd asks STATUS for the condition of the whole node, and a kubelet
-    that is told of 50 neither starts nor restarts anything there, not even what holds its addresses already.
+    Otherwise it is logged when a pool begins to be exhausted. containerd asks STATUS for the condition of the whole
+    node, and a kubelet that is told of 50 neither starts nor restarts anything there, not even what holds its
+    addresses already.
     """
+    state_dir = node.settings.state_dir
     try:
         source.status(network)
     except PoolExhausted as error:
         if node.settings.status_exhausted == "error":
             raise Unavailable(error.msg, error.details) from error
-        log.warning("the next ADD will fail: %s", error)
+        if exhausted.begins(state_dir, network):
+            log.warning("the next ADD will fail: %s", error)
     except (StoreFailure, StoreTooNew, TryAgain) as error:
         raise Unavailable(error.msg, error.details) from error
+    else:
+        exhausted.ends(state_dir, network)

@@ -142,14 +142,33 @@ def test_quiet_by_default(runtime: Runtime, lan: Lan, way: str) -> None:
 
 @WAYS
 def test_an_exhausted_range(runtime: Runtime, lan: Lan, way: str) -> None:
-    """STATUS succeeds, and tells whoever reads the log."""
+    """STATUS succeeds, and tells whoever reads the log, once each time that it begins: a kubelet asks all the time."""
     config = runtime.config(POOL, cniVersion="1.1.0")
+    container = lan.container()
     with logging(runtime, way):
-        runtime.add(config, lan.container()).expect()
+        for _ in range(2):
+            runtime.add(config, container).expect()
+            for _ in range(3):
+                runtime.status(config).expect()
+            runtime.delete(config, container).expect()
+            runtime.status(config).expect()
+    told = runtime.log_file.read_text().splitlines()
+    assert len(told) == 2
+    for line in told:
+        assert f" STATUS {lan.network}: WARNING: the next ADD will fail: no IP addresses available" in line
+        assert "10.9.0.7-10.9.0.7; widen the range" in line
+
+
+@WAYS
+def test_unknown_keys(runtime: Runtime, lan: Lan, way: str) -> None:
+    """An ADD tells of them; STATUS, which a kubelet asks for all the time, does not repeat it."""
+    config = runtime.config(POOL, cniVersion="1.1.0", mastr="eth1")
+    with logging(runtime, way):
         runtime.status(config).expect()
+        runtime.add(config, lan.container()).expect()
     (told,) = runtime.log_file.read_text().splitlines()
-    assert f" STATUS {lan.network}: WARNING: the next ADD will fail: no IP addresses available" in told
-    assert "10.9.0.7-10.9.0.7; widen the range" in told
+    assert "net1" in told
+    assert '"mastr" is not known and ignored' in told
 
 
 def test_no_line_has_an_earlier_calls_name(runtime: Runtime) -> None:

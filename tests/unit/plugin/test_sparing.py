@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
+import pkgutil
 
+import plugin.agent
 from plugin.agent.sparing import LINES, SECONDS, Sparing
 
 
@@ -43,6 +46,18 @@ def test_what_was_left_out_is_told_with_the_next_line() -> None:
     desk.now += SECONDS
     desk.log.warning("again")
     assert desk.written == ["again (8 more of these before it)", "again"]
+
+
+def test_whoever_logs_in_an_agent_is_sparing() -> None:
+    """Its lines are about those who connect; what it logs of a call is as much as a call without it would."""
+    names = [f"plugin.agent.{each.name}" for each in pkgutil.iter_modules(plugin.agent.__path__)]
+    loggers = {name: vars(importlib.import_module(name)).get("log") for name in names}
+    lavish = {name for name, log in loggers.items() if isinstance(log, logging.Logger) and not is_sparing(log)}
+    assert lavish == {"plugin.agent.auto"}, "which is a call's process, and logs once"
+
+
+def is_sparing(log: logging.Logger) -> bool:
+    return any(isinstance(each, Sparing) for each in log.filters)
 
 
 def test_kinds_do_not_hide_each_other() -> None:
