@@ -220,12 +220,16 @@ static int serve_person(int argc, char **argv)
     return 2;
 }
 
-static _Noreturn void do_without_agent(char **argv, const char *path, const char *why)
+static const char START_IT[] = "no agent is running and there is no Python to do without; start the agent and try again";
+static const char SHOW_PROC[] = "/proc/self/ns/net and mnt cannot be opened, which an agent has to be given, and there is "
+                                "no Python to do without; mount a /proc that has this process and try again";
+
+static _Noreturn void do_without_agent(char **argv, const char *path, const char *why, const char *cure)
 {
     const char *reason = execute_door(argv);
     char details[DETAILS];
     snprintf(details, sizeof details, "agent at \"%.300s\": %s; Python door %.300s: %s", path, why, DOOR, reason);
-    fail(TRY_AGAIN, "no agent is running and there is no Python to do without; start the agent and try again", details);
+    fail(TRY_AGAIN, cure, details);
 }
 
 /* ---- waiting ---- */
@@ -576,12 +580,14 @@ int main(int argc, char **argv)
     if (!path)
         path = SOCKET;
     if (!*path)
-        do_without_agent(argv, path, "not to be asked");
+        do_without_agent(argv, path, "not to be asked", START_IT);
 
     struct conversation talk = {.hello_size = 0};
     struct surroundings opened = {.count = 0};
-    if (!connect_to_agent(&talk, path) || !open_surroundings(&opened))
-        do_without_agent(argv, path, strerror(errno));
+    if (!connect_to_agent(&talk, path))
+        do_without_agent(argv, path, strerror(errno), START_IT);
+    if (!open_surroundings(&opened))
+        do_without_agent(argv, path, strerror(errno), SHOW_PROC);
 
     size_t size = compose_request(&talk, argc > 0 ? argv[0] : "cni-macvlan-py");
     send_request(&talk, size, &opened);

@@ -113,3 +113,15 @@ def test_a_slow_agent_is_heard_to_its_end(launcher: Launcher, agent_path: Path) 
 
     with FakeAgent(agent_path, behave):
         assert launcher.call(agent_path).stdout == RESULT
+
+
+def test_a_proc_of_other_processes(launcher: Launcher, agent_path: Path) -> None:
+    """There is an agent, which cannot be shown where the call stands: that is said, and not that there is none."""
+    elsewhere = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc/$$/ns && exec "$0"')
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(agent_path))
+        listener.listen()
+        error = launcher.call(agent_path, wrapper=elsewhere).error()
+    assert error["code"] == 11
+    assert error["msg"].startswith("/proc/self/ns/net and mnt cannot be opened")
+    assert "No such file" in error["details"]
