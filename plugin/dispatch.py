@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conf import versions
 from conf.document import decode_object, read_document, stated_version
 from conf.environment import read_environment
-from conf.errors import CniError, InternalError, IoFailure
+from conf.errors import CniError, InternalError, IoFailure, TryAgain
 from conf.keys import fold_keys
 from plugin.result import render_error, render_versions
 
@@ -56,6 +56,8 @@ def dispatch(
         from ipam.store.privilege import failure_of  # noqa: PLC0415 - for a failure alone
 
         failure = failure_of(error)
+    except MemoryError:
+        failure = TryAgain("there is not enough memory left for this call; call again", "what was begun is undone")
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
 

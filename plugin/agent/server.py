@@ -225,7 +225,12 @@ class Server:
                     self._drop(client)
                     return
                 client.received += data
-                wire.require_sane(data, client.descriptors, truncated=bool(flags & socket.MSG_CTRUNC))
+                is_cut = bool(flags & socket.MSG_CTRUNC)
+                if is_cut and len(client.descriptors) < wire.MAX_DESCRIPTORS:
+                    self._let_pass(client)
+                    self._refuse(client, "the agent has no descriptors left", "a call brings four of them")
+                    return
+                wire.require_sane(data, client.descriptors, truncated=is_cut)
                 if not client.is_admitted and not self._admits(client):
                     self._let_pass(client)
                     self._refuse(client, "the agent has too much to read", f"{MAX_BYTES} bytes are at work or waiting")

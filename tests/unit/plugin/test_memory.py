@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugin.dispatch import dispatch
 from plugin.stdin import MAX_STDIN
 from tests.runtime import DOOR
 
@@ -77,3 +78,16 @@ def test_many_values(tmp_path: Path, what: str, parts: int, verb: str) -> None:
 @pytest.mark.parametrize("what", LONG)
 def test_long_values(tmp_path: Path, what: str, verb: str) -> None:
     answered(tmp_path, verb, json.dumps({**HEAD, **LONG[what]}, ensure_ascii=False))
+
+
+def test_none_left() -> None:
+    """It passes, and is nobody's bug."""
+    answers: list[bytes] = []
+
+    def read() -> bytes:
+        raise MemoryError
+
+    variables = {"CNI_COMMAND": "STATUS", "CNI_PATH": "/"}
+    failure = dispatch(variables, read, lambda text, _: answers.append(text), lambda *_: pytest.fail("it was not read"))
+    assert failure is not None
+    assert [json.loads(answer)["code"] for answer in answers] == [11]
