@@ -31,7 +31,7 @@ def main() -> int:
         _say(f"seed {seed}")
         command = in_its_own(*words)
         os.execvp(command[0], command)  # noqa: S606 - it takes our place
-    return _walk(Machine(seed, chosen.seconds, lambda: _say("walking")), chosen.history)
+    return _walk(Machine(seed, chosen.seconds, _say), chosen.history)
 
 
 def _walk(machine: Machine, history: Path | None) -> int:

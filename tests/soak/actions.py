@@ -19,6 +19,18 @@ WAYS: Final = ("door", "agent", "launcher")
 USUAL_WAYS: Final = ("launcher", "launcher", "launcher", "agent", "door")
 """The launcher costs no Python: the more of it, the farther a walk comes."""
 SETTLE_EVERY: Final = 25
+MEMORY: Final = (8 << 20, 80 << 20)
+"""Bytes of address space: too few for a call, or nearly enough."""
+NAMED: Final = ("name", "name", "process", "other")
+HAPPENING: Final = (
+    "rename", "rename", "swap", "swap", "alias", "move", "vanish", "vanish", "unname", "lose", "fill", "reboot",
+    "replace agent", "clock jumps",
+)  # fmt: skip
+HARMS: Final = (
+    "lose log", "lose log", "cut log", "flip log", "flip database", "cut database", "lose database", "lose files",
+    "lose directory", "older file",
+)  # fmt: skip
+"""What befalls the lease database: bits, files, the directory, or that a backup has its file without the log."""
 
 Slot = tuple[int, str]
 """A place for an attachment: which container, and the interface's name."""
@@ -28,10 +40,11 @@ Slot = tuple[int, str]
 class Call:
     """A call of a plugin by one of the callers.
 
-    ``netns`` says how the namespace is named: by its "name", by a "process" that lives there, or not at all.
-    ``former`` means the container that was in this place before. ``valid`` is GC's list. ``limit`` is what the process
-    lacks ("nofile=N", or the capabilities "sys_ptrace" or "net_admin"); ``kill`` is who is killed ("plugin",
-    "delegate") at which ``moment`` of a usual call. ``delay`` is how much of one it begins later than the others.
+    ``netns`` says how the namespace is named: by its "name", an "other" name, a "process" that lives there, or not at
+    all. ``former`` means the container that was in this place before. ``valid`` is GC's list. ``limit`` is what the
+    process lacks ("nofile=N", "as=N" bytes of memory, or the capabilities "sys_ptrace" or "net_admin"); ``ahead`` is by
+    how many seconds the monotonic clock of its time namespace differs. ``kill`` is who is killed ("plugin", "delegate")
+    at which ``moment`` of a usual call. ``delay`` is how much of one it begins later than the others.
     """
 
     verb: str
@@ -44,6 +57,7 @@ class Call:
     former: bool = False
     valid: tuple[Slot, ...] = ()
     limit: str = ""
+    ahead: int = 0
     kill: str = ""
     moment: float = 0.0
     delay: float = 0.0
@@ -51,11 +65,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to the node: to a container, to a master, or to all of it."""
+    """Something that happens to the node: to a container, to a master, or to all of it.
+
+    ``what`` is what the agent is short of, or how the lease database is harmed, at which ``place`` of 0 to 1.
+    """
 
     kind: str
     container: int = 0
     master: str = ""
+    what: str = ""
+    place: float = 0.0
     moment: float = 0.0
 
 
@@ -79,13 +98,15 @@ class Walk:
         self._planned: dict[Slot, str] = {}
         self._missing: list[str] = []
         self._is_full = False
+        self._is_harmed = False
+        self._is_unnamed = False
 
     def batches(self) -> Iterator[Batch]:
         """Batch after batch; after some of them the node settles and is compared as a whole."""
         while True:
             for _ in range(SETTLE_EVERY):
                 yield self._batch()
-            self._missing, self._is_full = [], False
+            self._missing, self._is_full, self._is_harmed = [], False, False
             yield Batch(events=(Event("settle"),))
 
     def _batch(self) -> Batch:
@@ -93,6 +114,9 @@ class Walk:
         if self._is_full and draw < 0.3:
             self._is_full = False
             return Batch(events=(Event("drain"),))
+        if self._is_harmed and draw < 0.25:
+            self._is_harmed = False
+            return Batch(events=(Event("rescue"),))
         if self._missing and draw < 0.3:
             return Batch(events=(Event("bring back", master=self._missing.pop()),))
         if draw < 0.2:
@@ -147,7 +171,7 @@ class Walk:
             network = self._random.choice(NETWORKS)
         call = Call(
             verb, slot[0] * CALLERS // CONTAINERS, slot[0], slot[1], network,
-            way=self._random.choice(USUAL_WAYS), netns=self._random.choice(("name", "name", "process")),
+            way=self._random.choice(USUAL_WAYS), netns=self._random.choice(NAMED),
         )  # fmt: skip
         call = self._disturbed(call)
         if verb == "ADD":
@@ -168,11 +192,19 @@ class Walk:
             return replace(call, kill="plugin", moment=moment)
         if draw < 0.3 and call.network == "executed":
             return replace(call, kill="delegate", moment=moment)
-        if draw > 0.85 and call.verb in {"DEL", "GC"}:
-            return replace(call, way="door", netns="process", limit=self._random.choice(("sys_ptrace", "net_admin")))
-        if draw > 0.75:
-            return replace(call, way="door", limit=f"nofile={self._random.randrange(4, 20)}")
-        return call
+        if draw > 0.88 and call.verb in {"DEL", "GC"}:
+            # Nobody finds the processes of a namespace without the right to look at them.
+            limits = ("net_admin",) if self._is_unnamed else ("sys_ptrace", "net_admin")
+            return replace(call, way="door", netns="process", limit=self._random.choice(limits))
+        if draw > 0.76:
+            return self._poor(call)
+        return replace(call, ahead=self._random.choice((100_000, 100_000_000))) if draw > 0.74 else call
+
+    def _poor(self, call: Call) -> Call:
+        """A call with too few descriptors or too little memory, or nearly enough of them."""
+        descriptors = f"nofile={self._random.randrange(4, 20)}"
+        memory = f"as={self._random.randrange(*MEMORY)}"
+        return replace(call, way="door", limit=self._random.choice((descriptors, memory)))
 
     def _valid(self, caller: int) -> tuple[Slot, ...]:
         """All that is planned, what this caller alone has, or every slot."""
@@ -190,36 +222,49 @@ class Walk:
     # Events
 
     def _meanwhile(self, calls: list[Call]) -> tuple[Event, ...]:
-        """What happens beside calls: an agent dies or is replaced, a tenant acts where nothing is being made."""
+        """What happens beside calls: to the agent or the clock, or by a tenant where nothing is being made."""
         draw = self._random.random()
         moment = round(self._random.uniform(0.0, 1.1), 3)
-        if draw < 0.06:
-            return (Event("kill agent", moment=moment),)
-        if draw < 0.12:
-            return (Event("replace agent", moment=moment),)
+        if draw < 0.17:
+            kind = self._random.choice(("kill agent", "replace agent", "starve agent"))
+            what = self._random.choice(("memory", "descriptors")) if kind == "starve agent" else ""
+            return (Event(kind, what=what, place=self._random.random(), moment=moment),)
+        if draw < 0.19:
+            return (self._jump(),)
+        if self._is_harmed and draw < 0.27:
+            self._is_harmed = False
+            return (Event("rescue", moment=moment),)
         if draw < 0.3 and all(call.verb != "ADD" and not call.kill for call in calls):
-            kind = self._random.choice(("rename", "swap", "alias"))
+            kind = self._random.choice(("rename", "swap", "alias", "move"))
             return (Event(kind, calls[0].container, moment=moment),)
         return ()
 
     def _happening(self) -> Batch:
         """Something by itself."""
-        kind = self._random.choice(
-            ("rename", "rename", "swap", "swap", "alias", "vanish", "vanish", "lose", "fill", "reboot", "replace agent")
-        )
+        kind = self._random.choice((*HAPPENING, *("harm",) * (0 if self._is_harmed else 5)))
         container = self._random.randrange(CONTAINERS)
         if kind == "lose":
             master = self._random.choice(sorted(set(MASTERS.values())))
             if master not in self._missing:
                 self._missing.append(master)
             return Batch(events=(Event(kind, master=master),))
-        if kind == "fill":
-            self._is_full = True
-        if kind == "reboot":
-            self._planned.clear()
+        if kind == "harm":
+            self._is_harmed = True
+            return Batch(events=(Event(kind, what=self._random.choice(HARMS), place=self._random.random()),))
+        if kind == "clock jumps":
+            return Batch(events=(self._jump(),))
         if kind == "vanish":
             return self._vanishing(container)
+        self._is_full |= kind == "fill"
+        self._is_unnamed |= kind == "unname"
+        if kind == "reboot":
+            self._planned.clear()
+            self._is_unnamed = False
         return Batch(events=(Event(kind, container),))
+
+    def _jump(self) -> Event:
+        """The time of day changes, by up to a week in either direction."""
+        return Event("clock jumps", place=self._random.random())
 
     def _vanishing(self, container: int) -> Batch:
         """A container ends; its runtime calls DEL, or never does."""
@@ -228,7 +273,7 @@ class Walk:
         calls = [
             Call(
                 "DEL", container * CALLERS // CONTAINERS, container, ifname, networks[ifname],
-                way=self._random.choice(USUAL_WAYS), netns=self._random.choice(("name", "process", "")), former=True,
+                way=self._random.choice(USUAL_WAYS), netns=self._random.choice((*NAMED, "")), former=True,
             )
             for ifname in asked
         ]  # fmt: skip

@@ -65,6 +65,9 @@ def open_namespace(path):
         raise UnknownContainer(error.msg, error.details) from error
 """,
     }),
+    "a lost log forgets leases without a word": Fault(0, {
+        "ipam/store/guard.py": "Guard.is_missed = lambda self: False\nGuard.loss = lambda self, connection: ''\n",
+    }),
     "GC frees what an ADD got meanwhile": Fault(534, {
         "ipam/store/files.py": "FilesTransaction.keep_but = lambda self, seen: None\n",
     }),

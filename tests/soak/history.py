@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_SHOWN = 40
+REWRITING = {"rescue"}
+"""Events after which the database may again have what was removed from it."""
 
 Key = tuple[str, str]
 """An attachment's container id and interface name."""
@@ -51,8 +53,9 @@ class Outcome:
 class Step:
     """One action with the moments when it was begun and had ended, in seconds of the monotonic clock.
 
-    ``key`` is the attachment that it is about, ``containers`` those that an event ends; ``valid`` is GC's list.
-    ``disturbed``: a failure may have left something, for somebody was killed or something was lacking.
+    ``key`` is the attachment that it is about, ``containers`` those that an event ends, ``robbed`` those in which an
+    interface may have gone; ``valid`` is GC's list. ``disturbed``: a failure may have left something, for somebody was
+    killed or something was lacking. ``astray``: its CNI_NETNS leads nowhere, if it has one.
     """
 
     action: Call | Event
@@ -61,8 +64,10 @@ class Step:
     key: Key = ("", "")
     valid: frozenset[Key] = frozenset()
     containers: frozenset[str] = frozenset()
+    robbed: frozenset[str] = frozenset()
     outcome: Outcome | None = None
     disturbed: bool = False
+    astray: bool = False
 
     @property
     def verb(self) -> str:
@@ -77,6 +82,11 @@ class Step:
         return self.outcome is not None and self.outcome.ok
 
     @property
+    def rewrites(self) -> bool:
+        """Whether it puts another database in the place of the one that was there."""
+        return isinstance(self.action, Event) and self.action.kind in REWRITING
+
+    @property
     def killed(self) -> bool:
         """Whether nobody got an answer."""
         return self.outcome is not None and self.outcome.status is not None and self.outcome.status < 0
@@ -85,7 +95,7 @@ class Step:
         """Whether it may change an attachment that is, or may be, in these networks."""
         if isinstance(self.action, Event):
             lost = self.action.kind == "lose" and any(MASTERS[each] == self.action.master for each in networks)
-            return lost or key[0] in self.containers
+            return lost or key[0] in self.containers | self.robbed
         if self.verb in {"ADD", "DEL"}:
             return self.key == key
         return self.verb == "GC" and self.network in networks and key not in self.valid
@@ -134,5 +144,6 @@ class History:
 
 def _concerns(step: Step, containers: Collection[str], networks: Collection[str]) -> bool:
     if isinstance(step.action, Event):
-        return not step.containers or not step.containers.isdisjoint(containers)
+        concerned = step.containers | step.robbed
+        return not concerned or not concerned.isdisjoint(containers)
     return step.key[0] in containers or (step.verb == "GC" and step.network in networks)

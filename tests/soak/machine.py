@@ -29,6 +29,8 @@ OWN: Final = ("unshare", "--mount", "--propagation=private", "--pid", "--fork", 
 PLACE: Final = Path("/run")
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 DISK: Final = "6m"
+DISTURBING: Final = {"kill agent", "starve agent", "rescue"}
+MINUTE: Final = 60.0
 
 
 @dataclass
@@ -37,8 +39,8 @@ class Machine:
 
     seed: int
     seconds: float
-    ready: Callable[[], None]
-    """Told when the node is there."""
+    say: Callable[[str], None]
+    """Told when the node is there, and each minute how it goes."""
     counted: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
@@ -48,10 +50,14 @@ class Machine:
         self.model = Model()
         self.node = Node(directory, directory / "boot_id")
         self.began = time.monotonic()
-        self.ready()
+        self.say("walking")
+        told = self.began
         for batch in Walk(self.seed).batches():
             if time.monotonic() - self.began > self.seconds:
                 return
+            if time.monotonic() - told > MINUTE:
+                told = time.monotonic()
+                self.say(self.progress())
             try:
                 self._go(batch)
             except AssertionError as error:  # something of the node does not end, or ended by itself
@@ -97,6 +103,7 @@ class Machine:
         """GC with the right list in every network leaves exactly what lives."""
         before = self.node.look()
         living = frozenset(self.model.owners[each.mac] for each in before.interfaces)
+        self.node.tidy(living)
         for network in NETWORKS:
             self._judge([self.node.right_gc(network, living)])
         settled(before, self.node.look(), self.model.owners)
@@ -106,6 +113,11 @@ class Machine:
             violation.add_note(line)
         violation.add_note(self.node.look().text())
 
+    def progress(self) -> str:
+        """How far it has come, in one line."""
+        calls = sum(step.outcome is not None for step in self.history.steps)
+        return f"{time.monotonic() - self.began:.0f} s: {len(self.history.steps)} steps, {calls} calls, 0 violations"
+
     def figures(self) -> str:
         """What was done, in one line."""
         counted = ", ".join(f"{name} {number}" for name, number in sorted(self.counted.items()))
@@ -113,9 +125,9 @@ class Machine:
 
 
 def _is_disturbed(batch: Batch) -> bool:
-    """Whether somebody is killed whom others need: an agent, or executed plugins, of whichever network a record is."""
+    """Whether somebody is killed or starves whom others need: an agent, or executed plugins of whichever network."""
     is_killing = any(call.kill == "delegate" for call in batch.calls)
-    return is_killing or any(event.kind == "kill agent" for event in batch.events)
+    return is_killing or any(event.kind in DISTURBING for event in batch.events)
 
 
 def _prepare() -> Path:

@@ -7,7 +7,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from tests.soak.actions import Call
+from tests.soak.actions import NETWORKS, Call
 
 if TYPE_CHECKING:
     from tests.soak.history import Key, Step
@@ -63,6 +63,8 @@ class Model:
             touching = sorted((s for s in steps if s.touches(key, networks)), key=lambda step: step.begin)
             lives += _lives(key, before, touching, steps)
             self.known[key] = _after(before, touching)
+        if any(step.rewrites for step in steps):
+            self.known = {key: _put_back(known) for key, known in self.known.items()}
         for step in steps:
             self.ended |= step.containers
             if step.verb == "ADD" and step.ok and step.outcome is not None:
@@ -83,6 +85,12 @@ def _after(before: Known, touching: list[Step]) -> Known:
     return reduce(_fold, touching, before)
 
 
+def _put_back(known: Known) -> Known:
+    """The attachment beside a database that may have old records again, but no interface that is gone."""
+    state = known.state if known.state == ATTACHED else UNKNOWN
+    return replace(known, state=state, networks=known.networks | frozenset(NETWORKS))
+
+
 def _mixed(before: Known, touching: list[Step]) -> Known:
     """Steps at the same time, in whatever order the plugin took them; without an ADD the order is no matter."""
     adds = [step for step in touching if step.verb == "ADD"]
@@ -93,17 +101,17 @@ def _mixed(before: Known, touching: list[Step]) -> Known:
 
 def _fold(known: Known, step: Step) -> Known:
     if not isinstance(step.action, Call):  # of the networks that it may be in the master that went may be of another
-        is_ended = bool(step.containers)
-        return replace(known, state=UNKNOWN if known.networks else DETACHED, linkless=is_ended, fresh=False)
+        linkless = known.linkless or bool(step.containers)
+        return replace(known, state=UNKNOWN if known.networks else DETACHED, linkless=linkless, fresh=False)
     if step.verb == "ADD":
         return _added(known, step)
     if not step.ok:
-        return replace(known, state=known.state if known.state == DETACHED else UNKNOWN, linkless=False, fresh=False)
+        return replace(known, state=known.state if known.state == DETACHED else UNKNOWN, fresh=False)
     is_recorded = known.state == ATTACHED and known.networks == {step.network}
-    if step.verb == "DEL" and not step.action.netns and not is_recorded:  # there was nothing that leads to it
+    if step.verb == "DEL" and step.astray and not is_recorded:  # there was nothing that leads to it
         return replace(known, state=UNKNOWN if known.networks else DETACHED, fresh=False)
     networks = known.networks - {step.network}
-    linkless = step.verb == "DEL" or not networks
+    linkless = known.linkless or step.verb == "DEL" or not networks
     return replace(known, state=UNKNOWN if networks else DETACHED, networks=networks, linkless=linkless, fresh=False)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import threading
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +20,13 @@ from uuid import uuid4
 from plugin.link.netns import open_namespace
 from tests.agent.process import Agent, until
 from tests.lan import Lan
-from tests.namespaces import Namespace, fresh_suffix
+from tests.namespaces import execute
 from tests.reference import NEW, reference
 from tests.runtime import DOOR, REPOSITORY, ROLES
-from tests.soak import survey
+from tests.soak import harms, survey
 from tests.soak.actions import CALLERS, CONTAINERS, IFNAMES, MASTERS, WAYS, Call, Event
+from tests.soak.clock import Clock
+from tests.soak.container import Container
 from tests.soak.history import Key, Outcome, Step
 
 if TYPE_CHECKING:
@@ -38,37 +41,20 @@ EXECUTED: Final = "reference"
 """The name in CNI_PATH of an IPAM plugin that is not ours."""
 RANGES: Final = {"pool": (20, 25), "files": (30, 35), "executed": (40, 45)}
 """The last parts of the first and last address of a network; fewer than there are slots, so that they come again."""
-TENANT: Final = "exec 9</proc/self/ns/net; flock --nonblock 9; echo in; exec sleep infinity"
-UNPRIVILEGED: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 PAUSE: Final = 0.002
+STARVED_MEMORY: Final = 4 << 20
+STARVED_DESCRIPTORS: Final = 12
+"""What an agent may have at most beyond what it has."""
+RESCUE: Final = ("leases", "rescue", "--yes", "--json")
+MARK: Final = "cni-macvlan-py "
 
 
-@dataclass
-class Container:
-    """A namespace with an unprivileged tenant, who holds the lock that every user may take of it."""
+@dataclass(frozen=True)
+class Touched:
+    """Which containers an event ends, and in which an interface may have gone by it."""
 
-    number: int
-    name: str = field(default_factory=lambda: f"c{fresh_suffix()}")
-
-    def __post_init__(self) -> None:
-        self.namespace = Namespace("ctr")
-        self.tenant = subprocess.Popen(
-            ["nsenter", f"--net={self.namespace.path}", *UNPRIVILEGED, "sh", "-c", TENANT],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
-        assert self.tenant.stdout is not None
-        assert self.tenant.stdout.readline() == "in\n"
-
-    def path(self, how: str) -> str:
-        """The namespace's path as a call names it."""
-        return {"name": str(self.namespace.path), "process": f"/proc/{self.tenant.pid}/ns/net", "": ""}[how]
-
-    def end(self) -> None:
-        """Have the tenant die, and with it the namespace and what is in it."""
-        self.tenant.kill()
-        with self.tenant:
-            self.tenant.wait()
-        self.namespace.remove()
+    ended: frozenset[str] = frozenset()
+    robbed: frozenset[str] = frozenset()
 
 
 class Node:
@@ -83,19 +69,27 @@ class Node:
         self.lan = Lan()
         self._boot_id = boot_id
         self._socket = directory / "agent.sock"
+        self._older = directory / "older"
         self._settings = directory / "settings.toml"
         self._settings.write_text(f'state_dir = "{self.small / "state"}"\nlog_file = "{directory / "log"}"\n')
         self._results: dict[Key, Json] = {}
         self._usual: defaultdict[str, deque[float]] = defaultdict(lambda: deque([0.3], maxlen=9))
         self._full = self.small / "filler"
         self.missing: set[str] = set()
+        self.is_harmed = False
+        """Whether the lease database was harmed, and nobody has rescued it yet."""
+        self._forgets = False
+        self._clock = Clock(directory)
         self._agent_lock = threading.Lock()
         self._make_paths()
         for master in sorted(set(MASTERS.values())):
             self._plug(master)
         self.containers = [Container(number) for number in range(CONTAINERS)]
         self.former: dict[int, Container] = {}
-        self.agent = Agent(self._socket).wait_ready()
+        self.agent = self._begin_agent()
+
+    def _begin_agent(self) -> Agent:
+        return Agent(self._socket, environment=self._clock.environment).wait_ready()
 
     def _make_paths(self) -> None:
         build = self.directory / "launcher"
@@ -107,6 +101,12 @@ class Node:
             for name in (*ROLES, DOOR.name):
                 (place / name).symlink_to(build / "launcher" if way == "launcher" else DOOR)
             (place / EXECUTED).symlink_to(reference(NEW) / "host-local")
+
+        self._conf = self.directory / "net.d"
+        self._conf.mkdir()
+        for network in MASTERS:
+            config = self._config(Call("ADD", network=network), ("", ""), 0, frozenset())
+            (self._conf / f"{network}.conf").write_text(json.dumps(config))
 
     def _plug(self, master: str) -> None:
         self.lan.wire.batch(
@@ -123,8 +123,10 @@ class Node:
         assert container is not None
         key = (container.name, call.ifname)
         valid = frozenset((self.containers[number].name, ifname) for number, ifname in call.valid)
+        if not container.is_named and call.netns in {"name", "other"} and call.verb != "DEL":
+            call = replace(call, netns="process")
         words = ["nsenter", f"--net={self.lan.node.path}", *_limits(call), str(self._bin(call) / "macvlan")]
-        disturbed = bool(call.kill or call.limit) or self.is_full
+        disturbed = bool(call.kill or call.limit) or self.is_full or self.is_harmed
         stdin = json.dumps(self._config(call, key, container.number, valid))
         if call.delay:
             threading.Event().wait(call.delay * median(self._usual[call.way]))
@@ -147,7 +149,8 @@ class Node:
             self._results[key] = outcome.document
         return Step(
             call, begin, end, key if call.verb in {"ADD", "DEL", "CHECK"} else ("", ""), valid,
-            outcome=outcome, disturbed=disturbed,
+            outcome=outcome, disturbed=disturbed or self.is_harmed,
+            astray=not call.netns or not (container.is_named or call.netns == "process"),
         )  # fmt: skip
 
     def _bin(self, call: Call) -> Path:
@@ -161,6 +164,7 @@ class Node:
             "CNI_COMMAND": call.verb,
             "CNI_PATH": str(self._bin(call)),
             "CNI_MACVLAN_SETTINGS": str(self._settings),
+            **self._clock.environment,
             "CNI_MACVLAN_AGENT_SOCKET": "" if call.way == "door" else str(self._socket),
             **{f"CNI_{name}": value for name, value in list(named.items())[:shown] if value},
         }
@@ -236,7 +240,7 @@ class Node:
         if number is None:
             yield
             return
-        namespace = open_namespace(self.containers[number].path("name"))
+        namespace = open_namespace(self.containers[number].home)
         with contextlib.closing(namespace):
             namespace.lock(str(self.small / "state"))
             yield
@@ -257,30 +261,33 @@ class Node:
         if event.moment:
             threading.Event().wait(event.moment * median(self._usual["door"]))
         begin = time.monotonic()
-        ended = getattr(self, f"_{event.kind.replace(' ', '_')}")(event)
-        return Step(event, begin, time.monotonic(), containers=frozenset(ended or ()))
+        touched: Touched = getattr(self, f"_{event.kind.replace(' ', '_')}")(event) or Touched()
+        return Step(event, begin, time.monotonic(), containers=touched.ended, robbed=touched.robbed)
 
     def _rename(self, event: Event) -> None:
         """A tenant with NET_ADMIN renames an interface, to a name that is free."""
-        self._tenant_does(event, "ip link set net1 down name lan0 && ip link set lan0 up")
+        self.containers[event.container].do("ip link set net1 down name lan0 && ip link set lan0 up")
 
     def _swap(self, event: Event) -> None:
         """It has two interfaces change their names."""
         steps = [("net1", "other"), ("net2", "net1"), ("other", "net2")]
-        self._tenant_does(event, " && ".join(f"ip link set {old} down name {new}" for old, new in steps))
-        self._tenant_does(event, "ip link set net1 up; ip link set net2 up")
+        self.containers[event.container].do(
+            " && ".join(f"ip link set {old} down name {new}" for old, new in steps)
+            + "; ip link set net1 up; ip link set net2 up"
+        )
 
     def _alias(self, event: Event) -> None:
-        self._tenant_does(event, "ip link set net1 alias mine; ip link set net2 alias mine")
+        self.containers[event.container].do("ip link set net1 alias mine; ip link set net2 alias mine")
 
-    def _tenant_does(self, event: Event, script: str) -> None:
-        """What is not there, or goes meanwhile, is not renamed."""
-        path = self.containers[event.container].namespace.path
-        command = ["nsenter", f"--net={path}", "sh", "-c", script]
-        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
+    def _move(self, event: Event) -> Touched:
+        self.containers[event.container].move("net1")
+        return Touched(robbed=frozenset({self.containers[event.container].name}))
 
-    def _vanish(self, event: Event) -> list[str]:
-        return [self._end(self.containers[event.container])]
+    def _unname(self, event: Event) -> None:
+        self.containers[event.container].unname()
+
+    def _vanish(self, event: Event) -> Touched:
+        return Touched(frozenset({self._end(self.containers[event.container])}))
 
     def _end(self, container: Container) -> str:
         """A container ends, and another one begins in its place."""
@@ -310,33 +317,78 @@ class Node:
         del event
         self._full.unlink(missing_ok=True)
 
-    def _reboot(self, event: Event) -> list[str]:
+    def _reboot(self, event: Event) -> Touched:
         """Everything ends but the disk."""
         del event
         with self._agent_lock:
             self.agent.kill()
         self._boot_id.write_text(f"{uuid4()}\n")
         ended = [self._end(container) for container in list(self.containers)]
-        self.agent = Agent(self._socket).wait_ready()
-        return ended
+        self.agent = self._begin_agent()
+        return Touched(frozenset(ended))
 
     def _kill_agent(self, event: Event) -> None:
         del event
         with self._agent_lock:
             self.agent.kill()
-            self.agent = Agent(self._socket).wait_ready()
+            self.agent = self._begin_agent()
 
     def _replace_agent(self, event: Event) -> None:
         del event
         with self._agent_lock:
-            former, self.agent = self.agent, Agent(self._socket).wait_ready()
+            former, self.agent = self.agent, self._begin_agent()
             former.ended()
 
-    def _settle(self, event: Event) -> None:
+    def _starve_agent(self, event: Event) -> None:
+        """Let it have no more than it has, or hardly more, for as long as a call takes."""
+        with self._agent_lock:
+            kind = resource.RLIMIT_AS if event.what == "memory" else resource.RLIMIT_NOFILE
+            usual = resource.prlimit(self.agent.pid, kind)
+            now = _memory(self.agent.pid) if event.what == "memory" else len(self.agent.descriptors())
+            more = event.place * (STARVED_MEMORY if event.what == "memory" else STARVED_DESCRIPTORS)
+            resource.prlimit(self.agent.pid, kind, (now + int(more), usual[1]))
+            threading.Event().wait(median(self._usual["door"]))
+            resource.prlimit(self.agent.pid, kind, usual)
+
+    def _clock_jumps(self, event: Event) -> None:
+        self._clock.jump(event.place)
+
+    def _harm(self, event: Event) -> None:
+        """What befalls the lease database while nobody is at work."""
+        self.is_harmed = self._forgets = True
+        harms.harm(self.small / "state", self._older, event.what, event.place)
+
+    def _rescue(self, event: Event) -> Touched:
+        """An operator makes room, removes what nobody can tell the owner of, and rescues the database."""
+        self._drain(event)
+        robbed = frozenset(container.name for container in self.containers if self._remove_unmarked(container))
+        done = subprocess.run(
+            ["nsenter", f"--net={self.lan.node.path}", str(DOOR), *RESCUE, "--conf-dir", str(self._conf)],
+            env={"PATH": os.environ["PATH"], "CNI_MACVLAN_SETTINGS": str(self._settings)} | self._clock.environment,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"leases rescue: {done.stdout} {done.stderr}"
+        self.is_harmed = False
+        return Touched(robbed=robbed)
+
+    def _remove_unmarked(self, container: Container) -> bool:
+        """Whether there was an interface that bears no mark, by which alone a lost record can be made again."""
+        shown = json.loads(execute("nsenter", f"--net={container.home}", "ip", "-j", "-d", "link").stdout)
+        unmarked = [
+            link["ifname"] for link in shown
+            if link.get("linkinfo", {}).get("info_kind") == "macvlan" and not link.get("ifalias", "").startswith(MARK)
+        ]  # fmt: skip
+        container.do("; ".join(f"ip link del {each}" for each in unmarked))
+        return bool(unmarked)
+
+    def _settle(self, event: Event) -> Touched:
         """Nothing is lacking any more."""
         self._drain(event)
+        touched = self._rescue(event) if self.is_harmed else Touched()
         for master in sorted(self.missing):
             self._bring_back(Event("bring back", master=master))
+        harms.keep(self.small / "state", self._older)
+        return touched
 
     # Looks
 
@@ -350,9 +402,16 @@ class Node:
 
     def look(self) -> Survey:
         """All that there is now."""
-        namespaces = {container.name: container.namespace.name for container in self.containers}
+        homes = {container.name: container.home for container in self.containers}
         directories = {name: self.small / name / name for name in ("files", "executed")}
-        return survey.look(namespaces, self.small / "state" / "leases.db", directories, self.boot_id)
+        database = None if self.is_harmed else self.small / "state" / "leases.db"
+        return survey.look(homes, database, directories, self.boot_id)
+
+    def tidy(self, living: frozenset[Key]) -> None:
+        """Free what an executed plugin gave and no record tells of any more, as its own operator has to."""
+        if self._forgets:
+            survey.remove_but(self.small / "executed" / "executed", living)
+            self._forgets = False
 
     def right_gc(self, network: str, living: frozenset[Key]) -> Step:
         """A GC of the network, the list of which has every attachment that lives."""
@@ -360,10 +419,17 @@ class Node:
         return self.call(Call("GC", CALLERS - 1, network=network, way="agent", valid=tuple(slots)))
 
 
+def _memory(pid: int) -> int:
+    """Bytes of a process's address space."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+
+
 def _limits(call: Call) -> tuple[str, ...]:
+    if call.ahead:
+        return ("unshare", "--time", "--fork", "--kill-child", f"--monotonic={call.ahead}", f"--boottime={call.ahead}")
     kind, _, number = call.limit.partition("=")
-    if kind == "nofile":
-        return ("prlimit", f"--nofile={number}:{number}")
+    if number:
+        return ("prlimit", f"--{kind}={number}:{number}")
     return ("setpriv", f"--bounding-set=-{kind}", f"--inh-caps=-{kind}") if kind else ()
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tests.namespaces import execute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from tests.soak.history import Key
@@ -41,31 +41,37 @@ class Lease:
 
 @dataclass(frozen=True)
 class Survey:
-    """Everything at one moment; ``records`` are attachments in the database, of this boot or another."""
+    """Everything at one moment; ``records`` are attachments in the database, of this boot or another.
+
+    ``partial``: the database was not looked at.
+    """
 
     interfaces: tuple[Interface, ...]
     leases: tuple[Lease, ...]
     records: tuple[tuple[str, Key], ...]
     void: frozenset[Key] = field(default=frozenset())
     """Whose records are of another boot."""
+    partial: bool = False
 
     def text(self) -> str:
         """All of it, for people."""
         return json.dumps(asdict(self), indent=1, default=sorted)
 
 
-def look(namespaces: Mapping[str, str], database: Path, directories: Mapping[str, Path], boot_id: str) -> Survey:
-    """Look at namespaces (container id to name), at the database and at host-local directories (by network)."""
+def look(namespaces: Mapping[str, str], database: Path | None, directories: Mapping[str, Path], boot_id: str) -> Survey:
+    """Look at namespaces (container id to path), at the database and at host-local directories (by network)."""
     with ThreadPoolExecutor(2) as threads:
         seen = list(threads.map(_interfaces, namespaces, namespaces.values()))
-    leases, records, void = _database(database, boot_id)
+    leases, records, void = _database(database, boot_id) if database else ([], [], [])
     for network, directory in directories.items():
         leases += _directory(network, directory)
-    return Survey(tuple(each for part in seen for each in part), tuple(leases), tuple(records), frozenset(void))
+    interfaces = tuple(each for part in seen for each in part)
+    return Survey(interfaces, tuple(leases), tuple(records), frozenset(void), partial=database is None)
 
 
-def _interfaces(container: str, namespace: str) -> list[Interface]:
-    shown: list[dict[str, Any]] = json.loads(execute("ip", "-n", namespace, "-j", "-d", "addr", "show").stdout)
+def _interfaces(container: str, path: str) -> list[Interface]:
+    told = execute("nsenter", f"--net={path}", "ip", "-j", "-d", "addr", "show").stdout
+    shown: list[dict[str, Any]] = json.loads(told)
     return [
         Interface(
             container, link["ifname"], link["address"], "UP" in link["flags"],
@@ -96,6 +102,13 @@ def _database(path: Path, boot_id: str) -> tuple[list[Lease], list[tuple[str, Ke
 def _address(blob: bytes) -> str:
     address = IPv6Address(blob)
     return str(address.ipv4_mapped or address)
+
+
+def remove_but(directory: Path, kept: Collection[Key]) -> None:
+    """Remove what a host-local directory leases to others."""
+    for lease in _directory("", directory):
+        if lease.key not in kept:
+            (directory / lease.address).unlink()
 
 
 def _directory(network: str, directory: Path) -> list[Lease]:
