@@ -56,8 +56,8 @@ def dispatch(
         from ipam.store.privilege import failure_of  # noqa: PLC0415 - for a failure alone
 
         failure = failure_of(error)
-    except MemoryError:
-        failure = TryAgain("there is not enough memory left for this call; call again", "what was begun is undone")
+    except (MemoryError, ImportError) as error:
+        failure = _lacking(error)
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
 
@@ -101,6 +101,17 @@ def ipam_role(document: Document, executable: str) -> str:
     ipam_type = fold_keys(ipam, ["type"])[0].get("type") if isinstance(ipam, dict) else None
     is_role = called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
     return called_as if is_role else ""
+
+
+def _lacking(error: MemoryError | ImportError) -> CniError:
+    """What a call that ran out of memory is told; a library that none is left for is one that cannot be imported."""
+    if isinstance(error, MemoryError):
+        return TryAgain("the process has no memory left; let it have more, and call again", "what was begun is undone")
+    return IoFailure(
+        f"a part of the plugin cannot be loaded: {error}; let the process have more memory and descriptors, or install "
+        "the plugin again",
+        error.name or "",
+    )
 
 
 def _read(read_stdin: Callable[[], bytes]) -> bytes:

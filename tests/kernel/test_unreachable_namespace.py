@@ -57,6 +57,26 @@ def test_too_few_descriptors_free_no_address_in_use(lan: Lan, runtime: Runtime, 
     assert (container.links(), runtime.held()) == (["lo"], [])
 
 
+@pytest.mark.parametrize("verb", ["ADD", "DEL"])
+@pytest.mark.parametrize("mebibytes", [20, 24, 28, 32, 36, 40, 44, 48])
+def test_too_little_memory_is_told_and_frees_no_address_in_use(
+    lan: Lan, runtime: Runtime, mebibytes: int, verb: str
+) -> None:
+    """Where Python itself finds enough to begin with, the runtime is told what is lacking."""
+    config = runtime.config(runtime.pool(SUBNET4))
+    container = lan.container()
+    if verb == "DEL":
+        runtime.add(config, container).expect()
+    limit = ("prlimit", f"--as={mebibytes << 20}")
+    done = call_limited(runtime, verb, config, container, str(container.path), *limit)
+    assert done.returncode == 0 or json.loads(done.stdout)["code"] in {5, 11, 109}, done
+    is_there = "net1" in container.links()
+    assert bool(runtime.held()) == is_there, done
+    assert (done.returncode == 0) == (is_there == (verb == "ADD")), done
+    runtime.delete(config, container).expect()
+    assert (container.links(), runtime.held()) == (["lo"], [])
+
+
 @pytest.mark.parametrize("verb", ["DEL", "GC"])
 def test_a_namespace_that_may_not_be_opened_keeps_link_and_lease(lan: Lan, runtime: Runtime, verb: str) -> None:
     """Root without CAP_SYS_PTRACE may not open the namespace of another user's process."""

@@ -151,11 +151,11 @@ def _objection(step: Step, outcome: Outcome, missing: set[str]) -> str:
         return "success without a master"
     # The executed plugin's own errors have no other code, as for a range without a free address.
     is_theirs = outcome.code == INTERNAL and step.network == "executed"
-    if outcome.ok or step.disturbed or is_theirs:
+    if outcome.ok or is_theirs:
         return ""
-    if outcome.code in {-1, INTERNAL}:
+    if outcome.code == INTERNAL or (outcome.code == -1 and not step.disturbed):
         return f"status {outcome.status}, code {outcome.code}: {outcome.document} {outcome.stderr}"
     expected = EXPECTED.get(step.verb)
-    if expected is None or outcome.code in expected or (lacks_master and step.verb == "ADD"):
+    if step.disturbed or expected is None or outcome.code in expected or (lacks_master and step.verb == "ADD"):
         return ""
     return f"nothing was in its way, but code {outcome.code}: {outcome.document}"
