@@ -54,6 +54,13 @@ class Node:
         """The node's database, opened at its first use."""
         return self.open_store(self.settings.state_dir, self.boot_id)
 
+    @cached_property
+    def homes(self) -> Mapping[str, str]:
+        """As ``plugin.link.homes`` finds them: where namespaces can be opened, by their identity."""
+        from plugin.link.homes import homes  # noqa: PLC0415 - for a record that leads nowhere any more
+
+        return homes()
+
     @property
     def means(self) -> Means:
         """What addresses are got with, and the time of one call for it."""

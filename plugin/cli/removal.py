@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,7 +14,6 @@ from ipam import pool
 from ipam.ranges import canonical
 from ipam.store.files import FilesStore
 from plugin.cli.output import confirm, document, line, note, progress, short, table
-from plugin.survey.namespaces import everywhere
 from plugin.verbs.gc import Asked, discard
 
 if TYPE_CHECKING:
@@ -106,7 +104,7 @@ class Plan:
             step.outcome, step.reason = ("kept", refused) if refused else ("removed", step.reason)
             return
         left: list[CniError] = []
-        asked = Asked(self._caller(), self._configuration(known), self.node.means, self._homes)
+        asked = Asked(self._caller(), self._configuration(known), self.node.means)
         removed = discard(known, self.node, asked, left if self.force else None)
         step.outcome, step.reason = ("removed", step.reason) if removed else ("kept", ANEW)
         if left:
@@ -120,11 +118,6 @@ class Plan:
                 return ANEW
             pool.release(tx, holding.owner)
         return ""
-
-    @cached_property
-    def _homes(self) -> dict[str, str]:
-        """Where each namespace of the node can be opened, for those that are no more at the path of their records."""
-        return {each.identity: each.path for each in everywhere()}
 
     def _configuration(self, known: Attachment) -> Document | None:
         """That of the attachment's network, for an IPAM plugin of which the record does not tell how it was told."""

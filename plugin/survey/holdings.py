@@ -130,7 +130,7 @@ def _is_in(path: str, attachment: Attachment) -> bool:
         container.netlink_in(namespace) as inside,
     ):
         link = macvlan.find(inside, owner.container_id, owner.ifname)
-        return link is not None and container.is_removable(link, owner, attachment, namespace)
+        return link is not None and container.is_removable(link, owner, container.of_a_stray(attachment), namespace)
     return False
 
 

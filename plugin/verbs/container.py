@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, UnknownContainer
@@ -83,21 +84,51 @@ def is_removable(link: Link, owner: Owner, known: Attachment | None, namespace: 
     return link.alias == alias_of(owner) or not link.alias.startswith(ALIAS_PREFIX)
 
 
+def stray(known: Attachment, node: Node) -> Namespace | None:
+    """The recorded namespace where it lives on without its path: by another name, or by a process that stayed.
+
+    A number is given again soon: what is found may be another namespace. So a record ``of_a_stray`` goes with it, by
+    which nothing is removed but what was made for the attachment.
+    """
+    if not known.device or known.boot_id != node.boot_id or known.netns_id not in node.homes:
+        return None
+    try:
+        namespace = node.open_namespace(node.homes[known.netns_id])
+    except (UnknownContainer, InvalidNamespace, InvalidEnvironment):
+        return None
+    if namespace.identity == known.netns_id != own_identity():
+        return namespace
+    namespace.close()
+    return None
+
+
+def of_a_stray(known: Attachment) -> Attachment:
+    """The record of an attachment that is looked for in what may not be its namespace."""
+    return replace(known, netns_id="")
+
+
 def require_gone(former: Attachment, node: Node) -> None:
     """Raise InterfaceExists where a recorded interface lives, which would keep an address that another is given."""
     if not former.device or former.boot_id != node.boot_id:
         return
-    try:
+    namespace: Namespace | None = None
+    with suppress(UnknownContainer, InvalidNamespace, InvalidEnvironment):
         namespace = node.open_namespace(former.netns)
-    except (UnknownContainer, InvalidNamespace, InvalidEnvironment):
+        if namespace.identity != former.netns_id:
+            namespace.close()
+            namespace = None
+    known = former
+    if namespace is None:
+        namespace, known = stray(former, node), of_a_stray(former)
+    if namespace is None:
         return
     owner = former.owner
     with closing(namespace), netlink_in(namespace) as container:
         link = macvlan.find(container, owner.container_id, owner.ifname)
-        if namespace.identity != former.netns_id or link is None or not is_removable(link, owner, former, namespace):
+        if link is None or not is_removable(link, owner, known, namespace):
             return
         raise InterfaceExists(
-            f'interface "{owner.ifname}" of this container exists already, in {former.netns}: file exists; '
+            f'interface "{owner.ifname}" of this container exists already, in {namespace.path}: file exists; '
             "call DEL first, with that as CNI_NETNS or none",
             f'it is "{link.name}" there, with index {link.index}',
         )

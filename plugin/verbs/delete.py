@@ -13,7 +13,7 @@ from plugin.verbs import container
 from plugin.verbs.detach import collecting, detach, worth_telling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from conf.errors import CniError
     from conf.request import Request
@@ -37,12 +37,13 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
             renamed = tx.of_other_networks(owner)
     with ExitStack() as locked:
         namespaces = _open(request, known, node, locked)
+        strays = _strays(known, namespaces, node, locked)
         # The network has another name by now; in this very container there is one interface of that name.
         homes = {each.identity for each in namespaces}
         known = next((each for each in renamed if each.netns_id in homes), known)
         owner = known.owner if known else owner
         try:
-            for each in sorted(namespaces, key=lambda namespace: namespace.identity):
+            for each in sorted([*namespaces, *strays], key=lambda namespace: namespace.identity):
                 _lock(each, node)
         except TryAgain as error:
             raise collected([*failures, error]) from error
@@ -50,6 +51,8 @@ def delete(request: Request, node: Node, deliver: Callable[[bytes], None]) -> No
         def remove() -> None:
             for each in namespaces:
                 container.remove_interface(each, owner, known)
+            for each in strays:
+                container.remove_interface(each, owner, known and container.of_a_stray(known))
 
         # Locked until all is freed, or an ADD that has waited for us would lose what it was given.
         detach(lambda: source_for_release(request, known, node.means), owner, remove, failures)
@@ -94,6 +97,14 @@ def _open(request: Request, known: Attachment | None, node: Node, opened: ExitSt
         if is_home:
             break
     return found
+
+
+def _strays(known: Attachment | None, found: Collection[Namespace], node: Node, opened: ExitStack) -> list[Namespace]:
+    """The recorded namespace, where no path leads to it any more and it lives all the same."""
+    if known is None or any(each.identity == known.netns_id for each in found):
+        return []
+    namespace = container.stray(known, node)
+    return [opened.enter_context(closing(namespace))] if namespace else []
 
 
 def _open_if_there(path: str, node: Node, *, is_recorded: bool) -> Namespace | None:

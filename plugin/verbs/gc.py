@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidNamespace, TryAgain, UnknownContainer, collected
@@ -78,15 +78,11 @@ def tell_leaks(node: Node, found: int, repaired: int) -> None:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a recorded IPAM plugin is asked with, beside what it was told at ADD: ipam/delegation.py says how.
-
-    ``homes`` has the path of each namespace that is known to live, by its identity.
-    """
+    """What a recorded IPAM plugin is asked with, beside what it was told at ADD: ipam/delegation.py says how."""
 
     environment: Environment
     document: Document | None
     means: Means
-    homes: Mapping[str, str] = field(default_factory=dict)
 
 
 def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniError] | None = None) -> bool:
@@ -98,14 +94,14 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
     owner = attachment.owner
     failures: list[CniError] = []
     is_gone = is_free = False
-    with _home(attachment, node, asked) as namespace:
+    with _home(attachment, node, asked) as (namespace, known):
         if (namespace is not None or attachment.executed) and not is_current(node.store, attachment):
             return False
 
         def remove() -> None:
             nonlocal is_gone
             if namespace is not None:
-                container.remove_interface(namespace, owner, attachment)
+                container.remove_interface(namespace, owner, known)
             is_gone = True
 
         def release(source: Source) -> None:
@@ -124,25 +120,27 @@ def discard(attachment: Attachment, node: Node, asked: Asked, left: list[CniErro
 
 
 @contextmanager
-def _home(attachment: Attachment, node: Node, asked: Asked) -> Iterator[Namespace | None]:
-    """The attachment's namespace, locked; None if it is gone, and the interface with it.
+def _home(attachment: Attachment, node: Node, asked: Asked) -> Iterator[tuple[Namespace | None, Attachment]]:
+    """The attachment's namespace, locked, and the record that goes with it; None if it is gone, with the interface.
 
     Raises InvalidNamespace for the caller's own, in which nothing is removed: what is attached there stays, all of it.
     """
     found: Namespace | None = None
+    known = attachment
     with ExitStack() as stack:
-        for path in filter(None, (attachment.netns, asked.homes.get(attachment.netns_id))) if attachment.device else ():
+        if attachment.device and attachment.netns:
             with suppress(UnknownContainer, InvalidNamespace):
-                namespace = stack.enter_context(closing(node.open_namespace(path)))
+                namespace = stack.enter_context(closing(node.open_namespace(attachment.netns)))
                 if namespace.identity == attachment.netns_id:
                     found = namespace
-                    break
         if found is not None and found.identity == own_identity() and attachment.boot_id != node.boot_id:
             found = None  # after a reboot another namespace has the number
+        elif found is None and (strayed := container.stray(attachment, node)):
+            found, known = stack.enter_context(closing(strayed)), container.of_a_stray(attachment)
         if found is not None:
             container.require_foreign(found, asked.environment)
             node.lock(found)
-        yield found
+        yield found, known
 
 
 def stale_of(network: str, valid: Collection[tuple[str, str]] | None, node: Node) -> list[Attachment]:

@@ -105,6 +105,34 @@ def test_a_namespace_that_may_not_be_opened_keeps_link_and_lease(lan: Lan, runti
             tenant.kill()
 
 
+@pytest.mark.parametrize("verb", ["DEL", "GC"])
+def test_a_namespace_that_has_lost_its_name_gives_its_interface_up_as_long_as_somebody_lives_there(
+    lan: Lan, runtime: Runtime, verb: str
+) -> None:
+    config = runtime.config(runtime.pool(SUBNET4), cniVersion="1.1.0")
+    container = lan.container()
+    command = ["nsenter", f"--net={container.path}", "sh", "-c", "echo in; exec sleep 600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tenant:
+        try:
+            assert tenant.stdout is not None
+            tenant.stdout.readline()
+            runtime.add(config, container).expect()
+            subprocess.run(["ip", "netns", "del", container.name], check=True)
+            again = runtime.attach("ADD", config, container, netns=str(lan.container().path))
+            assert (again.code, f"/proc/{tenant.pid}/ns/net" in again.msg) == (103, True), again
+            if verb == "DEL":
+                runtime.delete(config, container).expect()
+            else:
+                runtime.call("GC", json.dumps(config | {"cni.dev/valid-attachments": []})).expect()
+            shown = subprocess.run(
+                ["nsenter", f"--net=/proc/{tenant.pid}/ns/net", "ip", "-br", "link"],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            assert ("net1" in shown.stdout, runtime.held()) == (False, [])
+        finally:
+            tenant.kill()
+
+
 @pytest.mark.parametrize("what", ["a FIFO", "a directory", "a file", "another kind of namespace"])
 def test_what_is_no_namespace_proves_the_container_gone(lan: Lan, runtime: Runtime, what: str) -> None:
     config = runtime.config(runtime.pool(SUBNET4))
