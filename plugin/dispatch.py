@@ -56,7 +56,7 @@ def dispatch(
         from ipam.store.privilege import failure_of  # noqa: PLC0415 - for a failure alone
 
         failure = failure_of(error)
-    except (MemoryError, ImportError) as error:
+    except (MemoryError, SystemError, ImportError) as error:
         failure = _lacking(error)
     except Exception as error:  # the answer has to be JSON, whatever happened
         import logging  # noqa: PLC0415 - 10 ms that an answer to VERSION need not wait for
@@ -103,10 +103,11 @@ def ipam_role(document: Document, executable: str) -> str:
     return called_as if is_role else ""
 
 
-def _lacking(error: MemoryError | ImportError) -> CniError:
-    """What a call that ran out of memory is told; a library that none is left for is one that cannot be imported."""
-    if isinstance(error, MemoryError):
-        return TryAgain("the process has no memory left; let it have more, and call again", "what was begun is undone")
+def _lacking(error: MemoryError | SystemError | ImportError) -> CniError:
+    """What a call that ran out of memory is told: C code may forget to say so, and a library may not be loaded."""
+    if not isinstance(error, ImportError):
+        text = "the process has no memory left; let it have more, and call again"
+        return TryAgain(text, f"what was begun is undone; {type(error).__name__}: {error}")
     return IoFailure(
         f"a part of the plugin cannot be loaded: {error}; let the process have more memory and descriptors, or install "
         "the plugin again",
