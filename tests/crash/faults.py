@@ -12,6 +12,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 CLONE_NEWNS = 0x00020000
 NETLINK_HEADER = struct.Struct("=IH")  # length and type, of five fields
 GET = 2  # of the four messages about each kind of object: RTM_NEW…, RTM_DEL…, RTM_GET…, RTM_SET…
+HARMLESS_CALL = "getpriority"
 NO_SUCH_TYPE = 0x0FFF  # no rtnetlink message: the kernel answers EOPNOTSUPP
 
 # C functions that change something outside of the process, or that others can see the effect of
@@ -158,7 +160,19 @@ def stdout(_report: int, to: str) -> None:
             os.dup2(writer, 1)
 
 
+def trace(_report: int, words: list[str]) -> None:
+    """Have strace do to this process what its words say; it has begun when it refuses a call that never fails."""
+    begun = f"inject={HARMLESS_CALL}:error=EXDEV"
+    subprocess.Popen(
+        ["strace", "-f", "-qq", "-p", str(os.getpid()), "-e", begun, *words],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    with suppress(OSError):
+        while True:
+            os.getpriority(os.PRIO_PROCESS, 0)
+
+
 KINDS: dict[str, Callable[..., None]] = {
     function.__name__: function
-    for function in (at_step, refuse_message, fail_statement, fail_sysctl, read_only_sysctls, stdout)
+    for function in (at_step, refuse_message, fail_statement, fail_sysctl, read_only_sysctls, stdout, trace)
 }

@@ -40,7 +40,7 @@ class Fault:
 
 
 FAULTS: Final = {
-    "DEL releases the lease of a link that stays": Fault(2, {
+    "DEL releases the lease of a link that stays": Fault(6868, {
         "plugin/verbs/detach.py": """
 def detach(find, owner, remove, failures, release=None):
     with collecting(failures):
@@ -55,7 +55,7 @@ def detach(find, owner, remove, failures, release=None):
         release(source) if release else source.release(owner)
 """,
     }),
-    "a namespace that cannot be opened is taken for gone": Fault(1355, {
+    "a namespace that cannot be opened is taken for gone": Fault(6259, {
         "plugin/link/netns.py": """
 _open_namespace = open_namespace
 def open_namespace(path):
@@ -65,13 +65,13 @@ def open_namespace(path):
         raise UnknownContainer(error.msg, error.details) from error
 """,
     }),
-    "a lost log forgets leases without a word": Fault(0, {
+    "a lost log forgets leases without a word": Fault(10507, {
         "ipam/store/guard.py": "Guard.is_missed = lambda self: False\nGuard.loss = lambda self, connection: ''\n",
     }),
-    "GC frees what an ADD got meanwhile": Fault(534, {
+    "GC frees what an ADD got meanwhile": Fault(6017, {
         "ipam/store/files.py": "FilesTransaction.keep_but = lambda self, seen: None\n",
     }),
-    "an interface is found by its name alone": Fault(2237, {
+    "an interface is found by its name alone": Fault(8322, {
         "plugin/link/macvlan.py": """
 def find(container, container_id, ifname):
     return container.link(ifname)

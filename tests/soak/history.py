@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_SHOWN = 40
-REWRITING = {"rescue"}
+REWRITING = {"harm", "rescue"}
 """Events after which the database may again have what was removed from it."""
 
 Key = tuple[str, str]
@@ -83,7 +83,7 @@ class Step:
 
     @property
     def rewrites(self) -> bool:
-        """Whether it puts another database in the place of the one that was there."""
+        """Whether there is another database after it."""
         return isinstance(self.action, Event) and self.action.kind in REWRITING
 
     @property

@@ -95,7 +95,9 @@ class Machine:
         self.history.add(steps)
         self.node.rest()
         lives = self.model.follow(steps)
-        survey = self.node.look()
+        # Who has used a harmed database without a word has vouched for it.
+        vouched = any(step.ok and step.verb in {"ADD", "DEL", "GC"} for step in steps)
+        survey = self.node.look(vouched=vouched)
         self.model.meet(survey)
         judge(self.model, steps, lives, survey, self.node.missing)
 
@@ -111,7 +113,7 @@ class Machine:
     def _explain(self, violation: Violation) -> None:
         for line in self.history.that_matters(violation.containers, violation.networks):
             violation.add_note(line)
-        violation.add_note(self.node.look().text())
+        violation.add_note(self.node.look(vouched=False).text())
 
     def progress(self) -> str:
         """How far it has come, in one line."""
