@@ -124,8 +124,8 @@ setup-test: setup network-tools mmdebstrap $(VENV)/test.stamp $(VENV)/docs.stamp
 	    dpkg-query --show busybox-static; } >/dev/null 2>&1; then
 	    $(call apt_install,podman runc containerd busybox-static systemd)
 	fi
-	if ! command -v curl >/dev/null || ! command -v sysctl >/dev/null; then
-	    $(call apt_install,curl procps)
+	if ! command -v curl >/dev/null || ! command -v sysctl >/dev/null || ! command -v strace >/dev/null; then
+	    $(call apt_install,curl procps strace)
 	fi
 	if ! command -v go >/dev/null || [ ! -d /usr/share/gocode/src/github.com/containernetworking/cni/libcni ]; then
 	    $(call apt_install,golang-go golang-github-appc-cni-dev)
