@@ -43,6 +43,7 @@ FAULTS: Final = {
     "DEL releases the lease of a link that stays": Fault(6868, {
         "plugin/verbs/detach.py": """
 def detach(find, owner, remove, failures, release=None):
+    source = None
     with collecting(failures):
         source = find()
     try:
@@ -51,8 +52,9 @@ def detach(find, owner, remove, failures, release=None):
         failures.append(error)
     except OSError as error:
         failures.append(CniError(str(error), ""))
-    with collecting(failures):
-        release(source) if release else source.release(owner)
+    if source is not None:
+        with collecting(failures):
+            release(source) if release else source.release(owner)
 """,
     }),
     "a namespace that cannot be opened is taken for gone": Fault(6259, {
