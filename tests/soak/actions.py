@@ -22,6 +22,8 @@ SETTLE_EVERY: Final = 25
 MEMORY: Final = (8 << 20, 80 << 20)
 """Bytes of address space: too few for a call, or nearly enough."""
 NAMED: Final = ("name", "name", "process", "other")
+LIVED_IN: Final = ("process", "process", "process", "other")
+"""How most namespaces are named to the plugin: those of containers with an even number, and the others."""
 HAPPENING: Final = (
     "rename", "rename", "swap", "swap", "alias", "move", "vanish", "vanish", "unname", "lose", "fill", "reboot",
     "replace agent", "clock jumps",
@@ -171,7 +173,7 @@ class Walk:
             network = self._random.choice(NETWORKS)
         call = Call(
             verb, slot[0] * CALLERS // CONTAINERS, slot[0], slot[1], network,
-            way=self._random.choice(USUAL_WAYS), netns=self._random.choice(NAMED),
+            way=self._random.choice(USUAL_WAYS), netns=self._random.choice(LIVED_IN if slot[0] % 2 else NAMED),
         )  # fmt: skip
         call = self._disturbed(call)
         if verb == "ADD":
@@ -192,7 +194,7 @@ class Walk:
             return replace(call, kill="plugin", moment=moment)
         if draw < 0.3 and call.network == "executed":
             return replace(call, kill="delegate", moment=moment)
-        if draw > 0.88 and call.verb in {"DEL", "GC"}:
+        if draw > 0.87 and call.verb in {"DEL", "GC"}:
             # Nobody finds the processes of a namespace without the right to look at them.
             limits = ("net_admin",) if self._is_unnamed else ("sys_ptrace", "net_admin")
             return replace(call, way="door", netns="process", limit=self._random.choice(limits))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from tests.soak.actions import MASTERS, Call
 from tests.soak.model import ATTACHED, DETACHED, TRY_AGAIN
-from tests.soak.node import LIMIT, RANGES
+from tests.soak.networks import pool_of
+from tests.soak.node import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,20 +79,12 @@ def _unleased(survey: Survey) -> Iterator[Violation]:
     held = {(lease.address, lease.key[0]) for lease in survey.leases if lease.key not in survey.void}
     for each in survey.interfaces:
         for address in each.addresses:
-            network = _network_of(address.partition("/")[0])
+            network = pool_of(address.partition("/")[0])
             if survey.partial and network == "pool":
                 continue
             if network and (address.partition("/")[0], each.container) not in held:
                 text = f"{address} is free, but {each.name} of {each.container} has it"
                 yield Violation(text, {each.container}, {network})
-
-
-def _network_of(address: str) -> str:
-    """The pool that an address is of."""
-    if ":" in address:
-        return "pool"
-    last = int(address.rpartition(".")[2])
-    return next((name for name, (low, high) in RANGES.items() if low <= last <= high), "")
 
 
 def _attached(model: Model, survey: Survey, steps: list[Step]) -> Iterator[Violation]:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import resource
-import signal
 import subprocess
 import threading
 import time
@@ -29,6 +28,8 @@ from tests.soak.actions import CALLERS, CONTAINERS, IFNAMES, MASTERS, WAYS, Call
 from tests.soak.clock import Clock
 from tests.soak.container import Container
 from tests.soak.history import Key, Outcome, Step
+from tests.soak.killing import killing
+from tests.soak.networks import EXECUTED, network_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +39,6 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 120.0
 """Seconds that a call may take: a lock is waited for half of it, what is executed has less than that."""
-EXECUTED: Final = "reference"
-"""The name in CNI_PATH of an IPAM plugin that is not ours."""
-RANGES: Final = {"pool": (20, 25), "files": (30, 35), "executed": (40, 45)}
-"""The last parts of the first and last address of a network; fewer than there are slots, so that they come again."""
-PAUSE: Final = 0.002
 STARVED_MEMORY: Final = 4 << 20
 STARVED_DESCRIPTORS: Final = 12
 """What an agent may have at most beyond what it has."""
@@ -106,8 +102,7 @@ class Node:
         self._conf = self.directory / "net.d"
         self._conf.mkdir()
         for network in MASTERS:
-            config = self._config(Call("ADD", network=network), ("", ""), 0, frozenset())
-            (self._conf / f"{network}.conf").write_text(json.dumps(config))
+            (self._conf / f"{network}.conf").write_text(json.dumps(network_config(network, 0, self.small)))
 
     def _plug(self, master: str) -> None:
         self.lan.wire.batch(
@@ -136,7 +131,7 @@ class Node:
             words, env=self._environment(call, key, container), cwd=self.directory,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        with process, self._killing(call, process):
+        with process, killing(call, process, median(self._usual[call.way])):
             try:
                 stdout, stderr = process.communicate(stdin, timeout=LIMIT)
                 outcome = Outcome(process.returncode, _document(stdout), stderr)
@@ -171,69 +166,13 @@ class Node:
         }
 
     def _config(self, call: Call, key: Key, number: int, valid: frozenset[Key]) -> Json:
-        config: Json = {
-            "cniVersion": "1.1.0", "name": call.network, "type": "macvlan", "master": MASTERS[call.network],
-        }  # fmt: skip
-        ipam = self._ipam(call.network, number * len(IFNAMES) + IFNAMES.index(call.ifname or IFNAMES[0]))
-        if ipam:
-            config["ipam"] = ipam
+        slot = number * len(IFNAMES) + IFNAMES.index(call.ifname or IFNAMES[0])
+        config = network_config(call.network, slot, self.small)
         if call.verb == "GC":
             config["cni.dev/valid-attachments"] = [{"containerID": each, "ifname": name} for each, name in valid]
         if call.verb in {"CHECK", "DEL"} and key in self._results:
             config["prevResult"] = self._results[key]
         return config
-
-    def _ipam(self, network: str, slot: int) -> Json:
-        if network == "static":
-            return {"type": "static", "addresses": [{"address": f"10.9.0.{100 + slot}/24"}]}
-        if network not in RANGES:
-            return {}
-        first, last = RANGES[network]
-        ranges = [[{"subnet": "10.9.0.0/24", "rangeStart": f"10.9.0.{first}", "rangeEnd": f"10.9.0.{last}"}]]
-        if network == "pool":
-            ranges.append([{"subnet": "fd00:9::/64", "rangeStart": "fd00:9::20", "rangeEnd": "fd00:9::27"}])
-            return {"type": DOOR.name, "ranges": ranges}
-        kind = "host-local" if network == "files" else EXECUTED
-        return {"type": kind, "ranges": ranges, "dataDir": str(self.small / network)}
-
-    @contextlib.contextmanager
-    def _killing(self, call: Call, process: subprocess.Popen[str]) -> Iterator[None]:
-        """Have the one that is to be killed die at its moment, if it is there then."""
-        moment = call.moment * median(self._usual[call.way])
-        if not call.kill:
-            yield
-            return
-        over = threading.Event()
-
-        def kill() -> None:
-            if call.kill == "plugin":
-                over.wait(moment)
-                process.kill()
-                return
-            while not over.wait(PAUSE):
-                for pid in self._delegates():
-                    over.wait(moment / 50)
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        try:
-            yield
-        finally:
-            over.set()
-            killer.join()
-
-    def _delegates(self) -> list[int]:
-        """The executed IPAM plugins; the whole pid namespace is ours."""
-        found = []
-        wanted = str((reference(NEW) / "host-local").resolve())
-        for entry in os.scandir("/proc"):
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{entry.name}/exe") == wanted:  # noqa: PTH115 - it may have ended
-                        found.append(int(entry.name))
-        return found
 
     @contextlib.contextmanager
     def held(self, number: int | None) -> Iterator[None]:
