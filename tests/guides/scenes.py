@@ -59,7 +59,7 @@ SCENES = {
     ("docs/troubleshooting.md", "A container has its address and reaches nobody"): Scene(
         "echo 1 >/proc/sys/net/ipv4/conf/eth0/proxy_arp"
     ),
-    ("docs/troubleshooting.md", "Two hosts have the same address"): Scene(
+    ("docs/troubleshooting.md", "Address conflict: two hosts have a duplicate address"): Scene(
         "mkdir -p /var/lib/cni/networks/old; printf '27d1c0ffee42\\r\\neth0' >/var/lib/cni/networks/old/192.168.1.201"
     ),
     ("docs/troubleshooting.md", "Addresses run out"): Scene(LOST + f"chmod 644 {DATABASE}"),
