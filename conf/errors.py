@@ -3,13 +3,13 @@
 The code travels on the exception, decided where the knowledge is::
 
     CniError
-    ├── IncompatibleVersion     1  the cniVersion is not one of ours, or too old for the verb
+    ├── IncompatibleVersion     1  the cniVersion is not supported, or too old for the verb
     ├── UnknownContainer        3  the container is gone; nothing is left to clean up
     ├── InvalidEnvironment      4  a CNI_* variable is missing or malformed
     ├── IoFailure               5  stdin, stdout or a file could not be read or written
-    ├── DecodingFailure         6  the input is not the JSON that it should be
+    ├── DecodingFailure         6  stdin is not a JSON object with a version and a name
     ├── InvalidNetworkConfig    7  a value in the network configuration is wrong
-    ├── InvalidNamespace        8  CNI_NETNS is no network namespace, or the caller's own
+    ├── InvalidNamespace        8  CNI_NETNS is not a network namespace, or is the caller's own
     ├── TryAgain               11  transient: the same call may succeed later
     ├── Unavailable            50  STATUS: an ADD could not be served
     ├── InvalidSettings       100  the node's settings file is wrong
@@ -20,13 +20,13 @@ The code travels on the exception, decided where the knowledge is::
     ├── AddressFailure        105  the kernel refused an address, a route or a sysctl
     ├── DuplicateAddress      106  another host answers for the address
     ├── PoolExhausted         107  no address is left
-    ├── AddressUnavailable    108  the requested address cannot be given
+    ├── AddressUnavailable    108  the requested address cannot be allocated
     ├── StoreFailure          109  the lease store cannot be used
     ├── StoreTooNew           110  the lease store was written by a newer version
-    ├── IpamPluginFailure     111  the IPAM executable is missing, hangs or answers nonsense
+    ├── IpamPluginFailure     111  the delegated IPAM plugin is missing, hangs or answers nonsense
     ├── CheckFailure          112  the container is not as ADD left it
-    ├── DelegateError           *  the IPAM executable's own code, passed on
-    └── InternalError         999  a bug of ours
+    ├── DelegateError           *  the delegated IPAM plugin's own code, passed on
+    └── InternalError         999  a bug in the plugin
 
 Codes 1-99 are the specification's (SPEC 1.1, "Error", and CNI's Go library for 8); 100 and up are ours. There is no
 2, an unsupported field: keys that we do not know are another's, and accepted. 51, limited connectivity, is left to

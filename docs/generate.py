@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - a script beside the pages that it writes
-"""Write the tables that follow from the code into README.md and docs/: ``.venv/bin/python docs/generate.py``.
+"""Write the tables that follow from the code into docs/: ``.venv/bin/python docs/generate.py``.
 
 A table stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``; the text around it is written by people.
 """
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
-PAGES = ("README.md", "docs/configuration.md", "docs/metrics.md")
+PAGES = ("docs/configuration.md", "docs/errors.md", "docs/metrics.md")
 
 # What the models leave to later stages.
 DEFAULTS = {
@@ -127,10 +127,12 @@ def error_tree() -> list[tuple[str, str, str]]:
 
 
 def _error_codes() -> Iterator[str]:
-    for code, _, meaning in error_tree():
-        if code != "*":
-            yield f"**{code}** {meaning} ·"
-    yield "an executed IPAM plugin's own code is passed on"
+    def rows() -> Iterator[tuple[str, ...]]:
+        for code, name, meaning in error_tree():
+            shown, anchor = ("other", name) if code == "*" else (code, f"{code}-{name}")
+            yield f"[{shown}](#{anchor.lower()})", meaning
+
+    return _table("code|meaning", rows())
 
 
 def _table(head: str, rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
@@ -139,10 +141,6 @@ def _table(head: str, rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
     yield "|" + "---|" * len(columns)
     for row in rows:
         yield f"| {' | '.join(row)} |"
-
-
-def _short(rows: Iterator[Row]) -> Iterator[str]:
-    return _table("key|default|meaning", ((path, default, meaning) for path, _, default, meaning in rows))
 
 
 def _long(rows: Iterator[Row]) -> Iterator[str]:
@@ -202,7 +200,6 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - any annotation
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
-    "every key": lambda: _short(every_key()),
     "network keys": lambda: _long(keys(models.NetworkModel)),
     "pool keys": lambda: _long(keys(models.PoolModel, "ipam.")),
     "range keys": lambda: _long(keys(models.RangeModel, "ipam.ranges[][].")),
