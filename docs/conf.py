@@ -27,8 +27,9 @@ myst_heading_anchors = 4
 
 
 def setup(app: Sphinx) -> None:
-    """Have the pages that list others lead to them in the site's side bar as well."""
+    """Have the pages that list others lead to them in the site's side bar, and searches to their section."""
     app.connect("source-read", _add_contents)
+    app.connect("source-read", _add_searches)
 
 
 def _add_contents(_: Sphinx, page: str, source: list[str]) -> None:
@@ -40,3 +41,13 @@ def _add_contents(_: Sphinx, page: str, source: list[str]) -> None:
         if listed:
             caption = section.partition("\n")[0]
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption.lstrip('# ')}\n\n{listed}\n```\n"
+
+
+def _add_searches(_: Sphinx, __: str, source: list[str]) -> None:
+    """Turn ``<!-- search: WORDS, … -->`` into main entries of the index, which the site's search shows first."""
+    source[0] = re.sub(
+        r"^<!-- search: (.+) -->$",
+        lambda comment: f"```{{index}} ! {comment[1].replace(', ', ', ! ')}\n```",
+        source[0],
+        flags=re.MULTILINE,
+    )

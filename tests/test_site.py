@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -24,12 +25,39 @@ def make_site(docs: Path, site: Path) -> tuple[int, str]:
     return made.returncode, made.stderr
 
 
-def test_site_is_made_without_a_warning(tmp_path: Path) -> None:
-    assert make_site(DOCS, tmp_path) == (0, "")
-    index = (tmp_path / "index.html").read_text()
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of the pages, made once, without a warning."""
+    made = tmp_path_factory.mktemp("site")
+    assert make_site(DOCS, made) == (0, "")
+    return made
+
+
+def test_site_lists_the_pages_as_the_index_does(site: Path) -> None:
+    index = (site / "index.html").read_text()
     sections = re.findall(r"^## (.+)$", (DOCS / "index.md").read_text(), re.MULTILINE)
     assert re.findall(r'class="caption".*?<span class="caption-text">(.+?)</span>', index) == sections
     assert 'href="configuration.html"' in index
+
+
+SEARCHES = {
+    "wifi": "choosing",
+    "vlan": "choosing",
+    "dhcp": "configuration",
+    "slaac": "configuration",
+    "conflict": "troubleshooting",
+    "duplicate": "troubleshooting",
+    "keep address": "troubleshooting",
+    "reach host": "modes",
+}
+
+
+@pytest.mark.parametrize("words", SEARCHES)
+def test_searches_find_their_page_first(site: Path, words: str) -> None:
+    """Sphinx's search gives 100 points to a main entry of the index that equals the words, and to a title about 15."""
+    found = json.loads((site / "searchindex.js").read_text().removeprefix("Search.setIndex(").removesuffix(")"))
+    entries = [(found["docnames"][page], is_main) for page, _, is_main in found["indexentries"][words]]
+    assert entries == [(SEARCHES[words], True)]
 
 
 MISTAKES = {
