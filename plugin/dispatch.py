@@ -79,7 +79,7 @@ def _serve(
     deliver: Callable[[bytes], None],
     find_node: Callable[[Environment, Document], Node],
 ) -> None:
-    from plugin.route import route  # noqa: PLC0415 - what has come this far is well-formed, and worth pyroute2
+    from plugin.route import route  # noqa: PLC0415 - what has come this far is well-formed, and worth what serves it
 
     node = find_node(environment, document)
     if node.settings.record_dir:

@@ -45,7 +45,7 @@ def rescue(*, network: str, conf_dir: str, dry_run: bool, yes: bool, as_json: bo
     interface of this plugin on a master of this node gets its record and its addresses back, wherever it lives. The
     damaged files are kept in a directory beside. It shows what it would do, and asks.
     """
-    from plugin.survey.addresses import configured  # noqa: PLC0415 - pyroute2 is not for who only looks
+    from plugin.survey.addresses import configured  # noqa: PLC0415 - the verbs are not for who only looks
     from plugin.survey.rebuilding import from_what_is_left  # noqa: PLC0415 - as above
 
     require_root("to look into namespaces and to write leases")

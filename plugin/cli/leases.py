@@ -156,7 +156,7 @@ def release(  # noqa: PLR0913 - one for each option
     What is released is the whole attachment: its interface, if its container is alive, and all of its addresses.
     An address that is in use is thus never given to another. It asks before it begins; the plugin may be in use.
     """
-    from plugin.cli.removal import Plan, Removal, carry_out  # noqa: PLC0415 - pyroute2 is not for who only looks
+    from plugin.cli.removal import Plan, Removal, carry_out  # noqa: PLC0415 - the verbs are not for who only looks
 
     if not (wanted["addresses"] or wanted["container"]):
         raise click.UsageError("name addresses, or a --container")

@@ -66,7 +66,7 @@ def _lint(files: tuple[str, ...], cni_path: str) -> Iterator[Finding]:
             yield from outside(verdict)
             meanings += [verdict.meaning] if verdict.meaning else []
             if cni_path:
-                from plugin.lint.onnode import lacking  # noqa: PLC0415 - pyroute2 takes 150 ms to import
+                from plugin.lint.onnode import lacking  # noqa: PLC0415 - a node is looked at only where one is named
 
                 yield from lacking(verdict, list(filter(None, cni_path.split(":"))), is_main=is_main)
     yield from doubled(networks)

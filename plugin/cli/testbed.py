@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -10,6 +9,11 @@ import subprocess
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
+
+from netaddr import IPNetwork
+from pyroute2 import NetNS
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 
 from ipam.store.witness import forget
 from plugin.link.netns import open_namespace
@@ -23,6 +27,7 @@ NODE, NEIGHBOUR, CONTAINERS = "node", "neighbour", ("container1", "container2")
 MASTER = "lan0"
 STATE_DIR = "state"
 SUBNETS = ("192.0.2.0/24", "2001:db8::/64")  # for documentation: RFC 5737, RFC 3849
+NO_CREATION = 0  # pyroute2's flag: a namespace that is not there is an error
 GATEWAYS = ("192.0.2.1", "2001:db8::1")
 SECONDS = 60
 PING = ["ping", "-n", "-c", "1", "-w", "20"]
@@ -70,13 +75,15 @@ class Testbed:
         self._undo.close()
 
     def _wire(self) -> None:
-        node, neighbour = self._names[NODE], self._names[NEIGHBOUR]
-        ip("-n", node, "link", "add", MASTER, "type", "veth", "peer", "name", MASTER, "netns", neighbour)
-        for subnet, gateway in zip(SUBNETS, GATEWAYS, strict=True):
-            address = f"{gateway}/{subnet.partition('/')[2]}"
-            ip("-n", neighbour, "address", "add", address, "dev", MASTER, *(["nodad"] if ":" in gateway else []))
-        for name in (node, neighbour):
-            ip("-n", name, "link", "set", MASTER, "up")
+        with self._rtnetlink(NODE) as node, self._rtnetlink(NEIGHBOUR) as neighbour:
+            node.link("add", ifname=MASTER, kind="veth", peer={"ifname": MASTER, "net_ns_fd": self._names[NEIGHBOUR]})
+            (index,) = neighbour.link_lookup(ifname=MASTER)
+            for subnet, gateway in zip(SUBNETS, GATEWAYS, strict=True):
+                flags = IFA_F_NODAD if ":" in gateway else 0
+                length = IPNetwork(subnet).prefixlen
+                neighbour.addr("add", index=index, address=gateway, prefixlen=length, flags=flags)
+            neighbour.link("set", index=index, state="up")
+            node.link("set", index=node.link_lookup(ifname=MASTER)[0], state="up")
 
     def names(self) -> list[str]:
         """The namespaces' names, as ``ip netns list`` has them."""
@@ -94,7 +101,17 @@ class Testbed:
 
     def links(self, role: str) -> list[str]:
         """The names of the interfaces in the role's namespace."""
-        return [link["ifname"] for link in json.loads(ip("-n", self._names[role], "-j", "link", "show"))]
+        with self._rtnetlink(role) as sockets:
+            return [link.get("ifname") for link in sockets.get_links()]
+
+    @contextmanager
+    def _rtnetlink(self, role: str) -> Iterator[NetNS]:
+        """Conversations with the kernel about the role's namespace; raises Failed for what it refuses."""
+        try:
+            with NetNS(self._names[role], flags=NO_CREATION) as sockets:
+                yield sockets
+        except (NetlinkError, OSError) as error:
+            raise Failed(f"namespace {self._names[role]}: {error}") from error
 
     def addresses(self, role: str, ifname: str) -> str:
         """What ``ip`` says of an interface's addresses, in one line."""

@@ -1,4 +1,4 @@
-"""What the kernel answers, read by hand: pyroute2 takes 0.4 ms to decode one device, this takes 0.02 ms."""
+"""What the kernel answers, as values."""
 
 from __future__ import annotations
 

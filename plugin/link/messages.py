@@ -1,62 +1,21 @@
-"""rtnetlink requests as bytes, by pyroute2's codecs; the only module that imports pyroute2."""
+"""rtnetlink requests as bytes."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from importlib.util import find_spec, module_from_spec
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from conf.addresses import SCOPE_LINK
 from plugin.link import rtnl
 
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Iterator
 
     from netaddr import IPAddress, IPNetwork
 
     from conf.addresses import Route
     from plugin.link.answers import Link
-
-# pyroute2's package imports every protocol that it knows (150 ms of 200). An empty package in its place lets
-# the codecs be imported alone; it is taken away again, so that `import pyroute2` elsewhere gets the real one.
-_SPEC: ModuleSpec | None = find_spec("pyroute2") if "pyroute2" not in sys.modules else None
-if _SPEC is not None:
-    sys.modules["pyroute2"] = module_from_spec(_SPEC)
-from pyroute2.netlink import nla, nlmsg_atoms  # noqa: E402 - after the package is in place
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # noqa: E402
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # noqa: E402
-from pyroute2.netlink.rtnl.rtmsg import rtmsg  # noqa: E402
-
-if _SPEC is not None:
-    del sys.modules["pyroute2"]
-
-
-class _MacvlanData(nla):  # type: ignore[misc] # pyroute2 is untyped
-    """IFLA_INFO_DATA of a macvlan; pyroute2's own stops at attribute 6."""
-
-    prefix = "IFLA_"
-    nla_map = (
-        ("IFLA_MACVLAN_UNSPEC", "none"),
-        ("IFLA_MACVLAN_MODE", "uint32"),
-        ("IFLA_MACVLAN_FLAGS", "uint16"),
-        ("IFLA_MACVLAN_MACADDR_MODE", "uint32"),
-        ("IFLA_MACVLAN_MACADDR", "l2addr"),
-        ("IFLA_MACVLAN_MACADDR_DATA", "addresses"),
-        ("IFLA_MACVLAN_MACADDR_COUNT", "uint32"),
-        ("IFLA_MACVLAN_BC_QUEUE_LEN", "uint32"),
-        ("IFLA_MACVLAN_BC_QUEUE_LEN_USED", "uint32"),
-        ("IFLA_MACVLAN_BC_CUTOFF", "int32"),
-    )
-
-    class addresses(nla):  # type: ignore[misc] # noqa: N801 - a nested attribute is named like its type
-        nla_map = ((4, "IFLA_MACVLAN_MACADDR", "l2addr"),)
-
-    int32 = nlmsg_atoms.int32
-
-
-ifinfmsg.ifinfo.data_map["macvlan"] = _MacvlanData
 
 
 @dataclass(frozen=True)
@@ -83,62 +42,54 @@ class MacvlanAttributes:
     source_macs: tuple[str, ...] = ()
 
 
-# Encoding takes pyroute2 up to 0.15 ms. In an agent's life the same requests come again and again: interface names,
-# indexes and namespaces hardly differ from one container to the next. (Not for arguments that hold an IPNetwork:
-# netaddr takes 10.1.0.2/24 and 10.1.0.3/24 for equal.)
-_remembered = lru_cache(maxsize=128)
-
-
 def create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None, index: int = 0) -> Message:
     """A macvlan, down, made directly in the namespace of ``netns_fd`` (None: in the socket's own).
 
     ``index`` is the ifindex that it gets there; 0 leaves the choice to the kernel.
     """
-    made = _create_macvlan(wanted, netns_fd)
-    return replace(made, payload=rtnl.IFINFOMSG.pack(0, 0, index, 0, 0) + made.payload[rtnl.IFINFOMSG.size :])
+    info = (_text(rtnl.IFLA_INFO_KIND, "macvlan"), _nested(rtnl.IFLA_INFO_DATA, *_macvlan_data(wanted)))
+    return _message(
+        rtnl.RTM_NEWLINK,
+        rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL,
+        rtnl.IFINFOMSG.pack(0, 0, index, 0, 0),
+        _text(rtnl.IFLA_IFNAME, wanted.name),
+        _number(rtnl.IFLA_LINK, wanted.master.index),
+        _number(rtnl.IFLA_MTU, wanted.mtu) if wanted.mtu else b"",
+        _mac(rtnl.IFLA_ADDRESS, wanted.mac) if wanted.mac else b"",
+        _number(rtnl.IFLA_NET_NS_FD, netns_fd) if netns_fd is not None else b"",
+        _nested(rtnl.IFLA_LINKINFO, *info),
+    )
 
 
-@_remembered
-def _create_macvlan(wanted: MacvlanAttributes, netns_fd: int | None) -> Message:
-    data: list[tuple[str, Any]] = [("IFLA_MACVLAN_MODE", rtnl.MACVLAN_MODES[wanted.mode])]
+def _macvlan_data(wanted: MacvlanAttributes) -> Iterator[bytes]:
+    yield _number(rtnl.IFLA_MACVLAN_MODE, rtnl.MACVLAN_MODES[wanted.mode])
     if not wanted.promisc:
-        data.append(("IFLA_MACVLAN_FLAGS", rtnl.MACVLAN_FLAG_NOPROMISC))
+        yield _attribute(rtnl.IFLA_MACVLAN_FLAGS, rtnl.MACVLAN_FLAG_NOPROMISC.to_bytes(2, sys.byteorder))
     if wanted.source_macs:
-        addresses = [("IFLA_MACVLAN_MACADDR", mac) for mac in wanted.source_macs]
-        data += [("IFLA_MACVLAN_MACADDR_MODE", rtnl.MACADDR_SET), ("IFLA_MACVLAN_MACADDR_DATA", {"attrs": addresses})]
+        yield _number(rtnl.IFLA_MACVLAN_MACADDR_MODE, rtnl.MACADDR_SET)
+        macs = (_mac(rtnl.IFLA_MACVLAN_MACADDR, mac) for mac in wanted.source_macs)
+        yield _nested(rtnl.IFLA_MACVLAN_MACADDR_DATA, *macs)
     if wanted.bcqueuelen:
-        data.append(("IFLA_MACVLAN_BC_QUEUE_LEN", wanted.bcqueuelen))
+        yield _number(rtnl.IFLA_MACVLAN_BC_QUEUE_LEN, wanted.bcqueuelen)
     if wanted.bccutoff is not None:
-        data.append(("IFLA_MACVLAN_BC_CUTOFF", wanted.bccutoff))
-    attributes: list[tuple[str, Any]] = [("IFLA_IFNAME", wanted.name), ("IFLA_LINK", wanted.master.index)]
-    if wanted.mtu:
-        attributes.append(("IFLA_MTU", wanted.mtu))
-    if wanted.mac:
-        attributes.append(("IFLA_ADDRESS", wanted.mac))
-    if netns_fd is not None:
-        attributes.append(("IFLA_NET_NS_FD", netns_fd))
-    info = [("IFLA_INFO_KIND", "macvlan"), ("IFLA_INFO_DATA", {"attrs": data})]
-    attributes.append(("IFLA_LINKINFO", {"attrs": info}))
-    return _encode(ifinfmsg, rtnl.RTM_NEWLINK, rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL, {}, attributes)
+        yield _attribute(rtnl.IFLA_MACVLAN_BC_CUTOFF, wanted.bccutoff.to_bytes(4, sys.byteorder, signed=True))
 
 
 def create_device(kind: str, name: str, mtu: int = 0) -> Message:
     """A device for which a kind is enough: a bridge, or a veth pair of which the kernel names the other end."""
-    info = _attribute(rtnl.IFLA_INFO_KIND, kind.encode())
     return _message(
         rtnl.RTM_NEWLINK,
         rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL,
         rtnl.IFINFOMSG.pack(0, 0, 0, 0, 0),
-        _attribute(rtnl.IFLA_IFNAME, name.encode() + b"\0"),
+        _text(rtnl.IFLA_IFNAME, name),
         _number(rtnl.IFLA_MTU, mtu) if mtu else b"",
-        _attribute(rtnl.IFLA_LINKINFO, info),
+        _nested(rtnl.IFLA_LINKINFO, _text(rtnl.IFLA_INFO_KIND, kind)),
     )
 
 
-@_remembered
 def rename_link(index: int, name: str) -> Message:
     """Give a device that is down another name."""
-    return _encode(ifinfmsg, rtnl.RTM_SETLINK, 0, {"index": index}, [("IFLA_IFNAME", name)])
+    return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, 0), _text(rtnl.IFLA_IFNAME, name))
 
 
 def set_up(index: int) -> Message:
@@ -153,8 +104,7 @@ def set_down(index: int) -> Message:
 
 def set_mac(index: int, mac: str) -> Message:
     """Give a device another MAC address."""
-    attribute = _attribute(rtnl.IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))
-    return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, 0), attribute)
+    return _message(rtnl.RTM_SETLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, 0), _mac(rtnl.IFLA_ADDRESS, mac))
 
 
 def set_alias(index: int, alias: str) -> Message:
@@ -168,19 +118,23 @@ def delete_link(index: int) -> Message:
     return _message(rtnl.RTM_DELLINK, 0, rtnl.IFINFOMSG.pack(0, 0, index, 0, 0))
 
 
-@_remembered
 def get_link(name: str = "", index: int = 0) -> Message:
     """Ask for one device by name (or alternative name) or index."""
-    attributes: list[tuple[str, Any]] = [("IFLA_EXT_MASK", rtnl.RTEXT_FILTER_SKIP_STATS)]
-    if name:
-        # a name longer than IFNAMSIZ can only be an alternative one, and the kernel wants it in its own attribute
-        attributes.append(("IFLA_IFNAME" if len(name.encode()) < 16 else "IFLA_ALT_IFNAME", name))  # noqa: PLR2004
-    return _encode(ifinfmsg, rtnl.RTM_GETLINK, 0, {"index": index}, attributes)
+    # A name longer than IFNAMSIZ can only be an alternative one, and the kernel wants it in its own attribute.
+    number = rtnl.IFLA_IFNAME if len(name.encode()) < rtnl.IFNAMSIZ else rtnl.IFLA_ALT_IFNAME
+    return _message(
+        rtnl.RTM_GETLINK,
+        0,
+        rtnl.IFINFOMSG.pack(0, 0, index, 0, 0),
+        _number(rtnl.IFLA_EXT_MASK, rtnl.RTEXT_FILTER_SKIP_STATS),
+        _text(number, name) if name else b"",
+    )
 
 
 def dump_links() -> Message:
     """Ask for every device of the namespace."""
-    return _encode(ifinfmsg, rtnl.RTM_GETLINK, rtnl.NLM_F_DUMP, {}, [("IFLA_EXT_MASK", rtnl.RTEXT_FILTER_SKIP_STATS)])
+    mask = _number(rtnl.IFLA_EXT_MASK, rtnl.RTEXT_FILTER_SKIP_STATS)
+    return _message(rtnl.RTM_GETLINK, rtnl.NLM_F_DUMP, rtnl.IFINFOMSG.pack(0, 0, 0, 0, 0), mask)
 
 
 def add_address(index: int, address: IPNetwork) -> Message:
@@ -193,10 +147,9 @@ def add_address(index: int, address: IPNetwork) -> Message:
     return _message(rtnl.RTM_NEWADDR, rtnl.NLM_F_CREATE | rtnl.NLM_F_EXCL, header, *attributes)
 
 
-@_remembered
 def dump_addresses(index: int, family: int = 0) -> Message:
     """Ask for the addresses of one device (strict checking makes the kernel filter)."""
-    return _encode(ifaddrmsg, rtnl.RTM_GETADDR, rtnl.NLM_F_DUMP, {"index": index, "family": family}, [])
+    return _message(rtnl.RTM_GETADDR, rtnl.NLM_F_DUMP, rtnl.IFADDRMSG.pack(family, 0, 0, 0, index))
 
 
 def add_route(index: int, route: Route) -> Message:
@@ -230,15 +183,10 @@ def _scope(route: Route) -> int:
     return SCOPE_LINK if route.gw is None else rtnl.RT_SCOPE_UNIVERSE
 
 
-@_remembered
 def dump_routes(family: int, table: int) -> Message:
     """Ask for the routes of one family and table."""
-    attributes = [("RTA_TABLE", table)] if table else []
-    fields = {"family": family, "table": min(table, rtnl.MAX_HEADER_TABLE)}
-    return _encode(rtmsg, rtnl.RTM_GETROUTE, rtnl.NLM_F_DUMP, fields, attributes)
-
-
-# What follows differs on every call, and is simple enough to be packed where pyroute2 would take 0.15 ms.
+    header = rtnl.RTMSG.pack(family, 0, 0, 0, min(table, rtnl.MAX_HEADER_TABLE), 0, 0, 0, 0)
+    return _message(rtnl.RTM_GETROUTE, rtnl.NLM_F_DUMP, header, _number(rtnl.RTA_TABLE, table) if table else b"")
 
 
 def get_namespace_number(netns_fd: int) -> Message:
@@ -265,20 +213,17 @@ def _number(number: int, value: int) -> bytes:
     return _attribute(number, value.to_bytes(4, sys.byteorder))
 
 
+def _text(number: int, value: str) -> bytes:
+    return _attribute(number, value.encode() + b"\0")
+
+
+def _mac(number: int, value: str) -> bytes:
+    return _attribute(number, bytes.fromhex(value.replace(":", "")))
+
+
+def _nested(number: int, *attributes: bytes) -> bytes:
+    return _attribute(number, b"".join(attributes))
+
+
 def _message(message_type: int, flags: int, *parts: bytes) -> Message:
     return Message(message_type, rtnl.NLM_F_REQUEST | rtnl.NLM_F_ACK | flags, b"".join(parts))
-
-
-def _encode(
-    codec: Any,  # noqa: ANN401 - a pyroute2 message class
-    message_type: int,
-    flags: int,
-    fields: dict[str, int],
-    attributes: list[Any],
-) -> Message:
-    message = codec()
-    for key, value in fields.items():
-        message[key] = value
-    message["attrs"] = attributes
-    message.encode()
-    return _message(message_type, flags, bytes(message.data[16:]))

@@ -120,7 +120,7 @@ def _fate(attachment: Attachment, homes: Callable[[], dict[str, str]]) -> Fate:
 
 def _is_in(path: str, attachment: Attachment) -> bool:
     """Whether the attachment's interface is in the namespace; the identity alone may be another's by now."""
-    from plugin.link import macvlan  # noqa: PLC0415 - pyroute2 takes 150 ms to import, and is hardly ever needed
+    from plugin.link import macvlan  # noqa: PLC0415 - hardly ever needed
     from plugin.verbs import container  # noqa: PLC0415 - as above
 
     owner = attachment.owner
