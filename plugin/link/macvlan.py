@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
+from _blake2 import blake2b  # hashlib.blake2b, for which hashlib would load OpenSSL: 3 ms
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -115,13 +115,13 @@ def index_of(container_id: str, ifname: str) -> int:
 
     Of two attachments in one container's namespace they differ but once in a billion.
     """
-    digest = hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=4).digest()
+    digest = blake2b(f"{container_id}/{ifname}".encode(), digest_size=4).digest()
     return OWN_INDEXES | int.from_bytes(digest) % OWN_INDEXES
 
 
 def temporary_name(container_id: str, ifname: str) -> str:
     """The name that a child has for a moment where the kernel compares names in the wrong namespace."""
-    return TEMPORARY_PREFIX + hashlib.blake2b(f"{container_id}/{ifname}".encode(), digest_size=5).hexdigest()
+    return TEMPORARY_PREFIX + blake2b(f"{container_id}/{ifname}".encode(), digest_size=5).hexdigest()
 
 
 def delete(container: Netlink, index: int) -> None:

@@ -39,7 +39,7 @@ class Namespace:
         self.locks: tuple[int, ...] = ()
         """Descriptors that hold the lock: it stays as long as a process that inherits them."""
         status = os.fstat(descriptor)
-        self.identity = f"{status.st_dev}:{status.st_ino}"
+        self.identity = _identity(status)
         self.device, self._inode = status.st_dev, status.st_ino
 
     def close(self) -> None:
@@ -146,8 +146,11 @@ def adopt_namespace(path: str, descriptor: int) -> Namespace:
 
 def own_identity() -> str:
     """The identity of the namespace that the calling thread lives in."""
-    with closing(open_own()) as own:
-        return own.identity
+    try:
+        return _identity(os.stat(OWN))
+    except FileNotFoundError:  # as in _open_own
+        with closing(open_own()) as own:
+            return own.identity
 
 
 def open_own() -> Namespace:
@@ -171,6 +174,10 @@ def throw_away() -> Iterator[Namespace]:
         yield made
     finally:
         made.close()
+
+
+def _identity(status: os.stat_result) -> str:
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def _open_own() -> int:
