@@ -33,7 +33,7 @@ def dispatch(
     ``deliver`` takes the answer and the status, once; where it raises OSError an ADD is undone. ``find_node`` is asked
     once the input is known to be well-formed: VERSION and malformed input are answered with nothing heavy imported.
     """
-    version = versions.LATEST
+    stdin = b""
     delivered = False
 
     def succeed(text: bytes) -> None:
@@ -47,7 +47,6 @@ def dispatch(
         if environment.command == "VERSION":
             succeed(render_versions(_version_asked(stdin)))
             return None
-        version = _version_for_errors(stdin)
         document = read_document(stdin, environment.command)
         _serve(environment, document, succeed, find_node)
     except CniError as error:
@@ -69,7 +68,7 @@ def dispatch(
         return None
     if delivered:  # the call has succeeded as far as its caller will ever know
         return None
-    _deliver_error(failure, version, deliver)
+    _deliver_error(failure, _version_for_errors(stdin), deliver)
     return failure
 
 
