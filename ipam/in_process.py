@@ -105,7 +105,8 @@ class DatabasePool(Layer2):
         with self._store.transaction(attachment.owner.network) as tx:
             pool.void_earlier_boot(tx, tx)
             take_over(tx, attachment, replace=replace, over=over)
-            addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=replace)
+            # What a former record held is free by now.
+            addresses = pool.acquire(tx, attachment, self._range_sets, self._config.requested, replace=False)
             tx.note_pools(self.directory, self._range_sets)
         return Assignment(addresses, self._config.routes, dns)
 

@@ -134,8 +134,9 @@ def source_of_record(known: Attachment, environment: Environment, document: Docu
     Raises IpamPluginMissing where nothing tells how an executed plugin was configured.
     """
     if not known.executed:
-        config = IpamConfig(HOST_LOCAL, data_dir=known.ipam_dir)
-        return _directory_pool((), config, means.store) if known.ipam_dir else Layer2(means.store)
+        if not known.ipam_dir:
+            return Layer2(means.store)
+        return _directory_pool((), IpamConfig(HOST_LOCAL, data_dir=known.ipam_dir), means.store)
     from ipam.delegation import deletion_of  # noqa: PLC0415 - no need of it for the other sources
 
     deletion = deletion_of(known, environment, document)

@@ -25,6 +25,11 @@ REST: Final = 65_536
 In an IPv6 /64 the never-given addresses do not run out: without a limit the queue would grow for ever.
 """
 
+HELD_BY: Final = (
+    "SELECT address FROM lease WHERE attachment ="
+    " (SELECT id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?) ORDER BY address"
+)
+
 
 class SqliteTransaction(SqliteRegister):
     """Leases and attachments of one network; implements ``Transaction`` and ``Register``."""
@@ -33,7 +38,8 @@ class SqliteTransaction(SqliteRegister):
 
     def leases(self, owner: Owner) -> list[IPAddress]:
         """Every address that the owner holds, in address order."""
-        return [address_of(blob) for blob, _ in self._held(self._attachment_id(owner))]
+        rows = self._run(HELD_BY, (self._id, owner.container_id, owner.ifname))
+        return [address_of(blob) for (blob,) in rows]
 
     def holder(self, address: IPAddress) -> Owner | None:
         """Who holds the address, None if it is free."""

@@ -25,6 +25,8 @@ MARKS: Final = ", ".join("?" * (2 + len(CIRCUMSTANCES)))
 circumstances_of: Final = attrgetter(*CIRCUMSTANCES)
 
 FIND: Final = f"SELECT {COLUMNS} FROM attachment WHERE network = ? AND "  # noqa: S608 - constants only
+OF_OTHER_BOOTS: Final = f"{FIND}boot_id < ? UNION ALL {FIND}boot_id > ?"
+"""Two probes of an index, which a condition on both sides of a boot would not use."""
 ELSEWHERE: Final = (
     f"SELECT name, {COLUMNS} FROM attachment JOIN network ON network.id = attachment.network"  # noqa: S608 - as above
     " WHERE name <> ? AND container_id = ? AND ifname = ?"
@@ -62,11 +64,15 @@ class SqliteRegister:
 
     def forget(self, owner: Owner) -> None:
         """Forget the owner."""
-        self._run("DELETE FROM attachment WHERE id = ?", (self._attachment_id(owner),))
+        self._run(
+            "DELETE FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
+            (self._id, owner.container_id, owner.ifname),
+        )
 
     def earlier_boot(self) -> list[Attachment]:
         """The attachments of any boot but this one: two index probes when there are none."""
-        return self._attachments("boot_id < ?", self._boot_id) + self._attachments("boot_id > ?", self._boot_id)
+        rows = self._run(OF_OTHER_BOOTS, (self._id, self._boot_id) * 2)
+        return [Attachment(Owner(self._name, *row[:2]), *row[2:]) for row in rows]
 
     def note_pools(self, directory: str, range_sets: Sequence[RangeSet]) -> None:
         """Remember the network's range sets, whose leases are in the directory or, for "", here."""

@@ -36,6 +36,12 @@ LATE = (
     "ipam.store.files",
     "plugin.record",
     "plugin.route",
+    "plugin.verbs.add",
+    "plugin.verbs.check",
+    "plugin.verbs.delete",
+    "plugin.verbs.gc",
+    "plugin.verbs.ipam_role",
+    "plugin.verbs.status",
     "tomllib",
 )
 for name in LATE:
