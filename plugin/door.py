@@ -3,7 +3,7 @@
 import posix
 import sys
 
-from plugin.agent import client
+from plugin import client
 from plugin.stdin import Stdin
 
 CALLED_AS = b"CNI_MACVLAN_CALLED_AS"

@@ -116,7 +116,7 @@ NAMES = {
     ),
     "words on stderr": Law(
         "*", ("sys.stderr", "sys.__stderr__"), "as above; and a call's words go to its log",
-        ("plugin/door.py", "plugin/log_formats.py", "plugin/agent/client.py", "plugin/agent/command.py",
+        ("plugin/door.py", "plugin/log_formats.py", "plugin/client.py", "plugin/agent/command.py",
          "plugin/cli/__init__.py", "plugin/cli/show.py", "plugin/cli/demo.py"),
     ),
     "one exit": Law(
@@ -129,7 +129,7 @@ NAMES = {
     ),
     "writes to descriptors": Law(
         "*", ("os.write", "posix.write"), "the answer is written in one place for each way of calling",
-        ("plugin/main.py", "plugin/agent/client.py", "plugin/link/sysctl.py", "ipam/store/files.py"),
+        ("plugin/main.py", "plugin/client.py", "plugin/link/sysctl.py", "ipam/store/files.py"),
     ),
 }  # fmt: skip
 

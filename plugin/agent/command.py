@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from conf.errors import CniError
 from conf.printable import printable
 from plugin import log
-from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.large import be_sparing
 from plugin.agent.listener import is_listened_to
 from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.server import Options, Server
+from plugin.client import DEFAULT_SOCKET
 from plugin.node import boot_id, read_settings
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ipam.store.privilege import cure_of_refusal
 from plugin.agent import wire
-from plugin.agent.client import HELLO_BYTES
+from plugin.client import HELLO_BYTES
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 SECONDS = 8.0  # less than Kubernetes gives a probe

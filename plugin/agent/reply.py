@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from ipam.waiting import waiting
 from plugin.agent import wire
-from plugin.agent.client import DELIVERED
 from plugin.agent.sparing import Sparing
+from plugin.client import DELIVERED
 
 if TYPE_CHECKING:
     from plugin.agent.wire import Call

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from plugin.agent.client import GREETING, MAGIC, PROTOCOL, REQUEST
+from plugin.client import GREETING, MAGIC, PROTOCOL, REQUEST
 from plugin.stdin import MAX_STDIN
 
 NUMBER = struct.Struct("!I")

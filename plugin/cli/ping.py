@@ -6,9 +6,9 @@ import os
 
 import click
 
-from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.probe import probe
 from plugin.cli.output import document, json_option, line
+from plugin.client import DEFAULT_SOCKET
 
 
 @click.command()

@@ -11,8 +11,8 @@ from conf.addresses import IpamConfig
 from conf.errors import CniError, InvalidSettings, IoFailure
 from conf.settings import DEFAULT_PATH, Settings
 from ipam.store.view import SqliteView
-from plugin.agent.client import DEFAULT_SOCKET
 from plugin.agent.probe import probe
+from plugin.client import DEFAULT_SOCKET
 from plugin.link import macvlan
 from plugin.link.netlink import Netlink
 from plugin.lint.judge import judge
