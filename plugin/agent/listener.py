@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 LOCK_SECONDS = 30.0
+LOOK_SECONDS = 0.4  # less than an idle server's turn takes, each of which therefore looks
 
 
 class Listener:
@@ -28,6 +30,8 @@ class Listener:
     def __init__(self, path: str, inherited: socket.socket | None = None) -> None:
         self._path = path
         self._identity: tuple[int, int] | None = None
+        self._lost = False
+        self._looked = time.monotonic()
         self.socket = inherited or socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         self.socket.setblocking(False)
         if not inherited:
@@ -47,7 +51,17 @@ class Listener:
         return _identity(self._path)
 
     def is_lost(self) -> bool:
-        """Whether nobody can reach us at ``path`` any more: another agent has taken the place, or the file is gone."""
+        """Whether nobody can reach us at ``path`` any more: another agent has taken the place, or the file is gone.
+
+        It is looked for once in ``LOOK_SECONDS``, and not at every step of every call.
+        """
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            self._lost = self._is_lost()
+        return self._lost
+
+    def _is_lost(self) -> bool:
         if self._identity is None:
             return False
         try:
@@ -64,7 +78,7 @@ class Listener:
             return
         # Without the lock the file would stay, which is as good as none: it refuses connections.
         with suppress(TryAgain, FileNotFoundError), _one_agent_at_a_time(self._path):
-            if not self.is_lost():
+            if not self._is_lost():
                 os.unlink(self._path)
         # Closing would reset those who came since the last accept(); this refuses newcomers and keeps the queue.
         self.socket.shutdown(socket.SHUT_RD)

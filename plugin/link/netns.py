@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
+import sys
 from contextlib import closing, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, NoReturn
@@ -262,25 +262,27 @@ def visit_mount_namespace() -> None:
         os.close(home)
 
 
-def _unshare(kind: int) -> None:
-    if hasattr(os, "unshare"):  # Python 3.12
+if sys.version_info >= (3, 12):
+
+    def _unshare(kind: int) -> None:
         os.unshare(kind)
-    elif _libc().unshare(kind) < 0:
-        _raise_errno()
 
-
-def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
-    if hasattr(os, "setns"):  # Python 3.12
+    def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
         os.setns(descriptor, kind)
-    elif _libc().setns(descriptor, kind) < 0:
-        _raise_errno()
 
+else:
+    import ctypes
 
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+    LIBC = ctypes.CDLL(None, use_errno=True)
 
+    def _unshare(kind: int) -> None:
+        if LIBC.unshare(kind) < 0:
+            _raise_errno()
 
-def _raise_errno() -> NoReturn:
-    number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number))
+    def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
+        if LIBC.setns(descriptor, kind) < 0:
+            _raise_errno()
+
+    def _raise_errno() -> NoReturn:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
