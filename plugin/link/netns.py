@@ -68,18 +68,30 @@ class Namespace:
         finally:
             os.close(passed)
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Have the calling thread live in this namespace for a while."""
-        home = _open_own()
+    def entered(self) -> _Visit:
+        """Have the calling thread live in this namespace for a while: in a ``with`` block, which raises OSError."""
+        return _Visit(self.descriptor)
+
+
+class _Visit:
+    """A stay of the calling thread in a namespace; every call has two or three, for which a generator is slow."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __enter__(self) -> None:
+        self._home = _open_own()
         try:
-            _setns(self.descriptor)
-            try:
-                yield
-            finally:
-                _setns(home)
+            _setns(self._descriptor)
+        except BaseException:
+            os.close(self._home)
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            _setns(self._home)
         finally:
-            os.close(home)
+            os.close(self._home)
 
 
 def open_namespace(path: str) -> Namespace:

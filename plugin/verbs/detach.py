@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, IpamPluginMissing
 from ipam.store.privilege import failure_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ipam.lease import Owner
     from ipam.source import Source
@@ -45,15 +44,22 @@ def detach(
             release(source) if release else source.release(owner)
 
 
-@contextmanager
-def collecting(failures: list[CniError]) -> Iterator[None]:
+class collecting:  # noqa: N801 - as contextlib's, and called as one; a generator would cost a DEL four times as much
     """Go on after a failure, the system's refusals among them, but remember it."""
-    try:
-        yield
-    except CniError as error:
-        failures.append(error)
-    except OSError as error:
-        failures.append(failure_of(error))
+
+    def __init__(self, failures: list[CniError]) -> None:
+        self._failures = failures
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        """Remember what was raised, if it is a failure."""
+        if isinstance(error, OSError):
+            error = failure_of(error)
+        if isinstance(error, CniError):
+            self._failures.append(error)
+        return isinstance(error, CniError)
 
 
 def worth_telling(failures: list[CniError], owner: Owner) -> list[CniError]:
