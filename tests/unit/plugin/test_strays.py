@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 OWNER = Owner("lan", "container", "net1")
 KNOWN = Attachment(OWNER, "/run/netns/x", "4:1", "macvlan", "", "", "boot", 0)
-ANOTHERS = Link(2, "net1", "macvlan", "02:00:00:00:00:01", 1500, True, True, True, 1, 0, 0, "", "", "bridge")  # noqa: FBT003 - columns
-OWN = replace(ANOTHERS, index=macvlan.index_of("container", "net1"))
-MARKED = replace(ANOTHERS, alias=alias_of(OWNER))
+FOREIGN = Link(2, "net1", "macvlan", "02:00:00:00:00:01", 1500, True, True, True, 1, 0, 0, "", "", "bridge")  # noqa: FBT003 - columns
+OWN = replace(FOREIGN, index=macvlan.index_of("container", "net1"))
+MARKED = replace(FOREIGN, alias=alias_of(OWNER))
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Place:
 
 
 @pytest.mark.parametrize(
-    ("link", "at_home", "astray"), [(ANOTHERS, True, False), (OWN, True, True), (MARKED, True, True)]
+    ("link", "at_home", "astray"), [(FOREIGN, True, False), (OWN, True, True), (MARKED, True, True)]
 )
 def test_what_is_removed(*, link: Link, at_home: bool, astray: bool) -> None:
     place = cast("Namespace", Place())
