@@ -214,7 +214,11 @@ class Server:
     def _receive(self, client: Client) -> None:
         """Take what has come of a request; hand it on if it is complete."""
         try:
-            while missing := wire.missing_bytes(client.received):
+            while missing := wire.missing_bytes(client.received):  # the first of them say how many there are
+                if not client.is_admitted and not self._admits(client):
+                    self._let_pass(client)
+                    self._refuse(client, "the agent has too much to read", f"{MAX_BYTES} bytes are at work or waiting")
+                    return
                 data, ancillary, flags, _ = client.connection.recvmsg(
                     min(missing, CHUNK), socket.CMSG_SPACE(wire.MAX_DESCRIPTORS * 4), socket.MSG_CMSG_CLOEXEC
                 )
@@ -231,10 +235,6 @@ class Server:
                     self._refuse(client, "the agent has no descriptors left", "a call brings four of them")
                     return
                 wire.require_sane(data, client.descriptors, truncated=is_cut)
-                if not client.is_admitted and not self._admits(client):
-                    self._let_pass(client)
-                    self._refuse(client, "the agent has too much to read", f"{MAX_BYTES} bytes are at work or waiting")
-                    return
             call = wire.read_call(client.received, client.descriptors)
         except BlockingIOError:
             return
