@@ -6,8 +6,10 @@ and the machine that `make test` runs on first, Debian 12, has everything.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import tempfile
 from functools import cache
 
 FIRST_WITHOUT_CNI = 5
@@ -26,9 +28,14 @@ def reasons() -> dict[str, str]:
 
 def _podman() -> str:
     """The version of podman, empty if there is none."""
-    try:
-        told = subprocess.run(["podman", "--version"], capture_output=True, text=True, check=True, timeout=120).stdout
-    except FileNotFoundError:
-        return ""
+    # Even for this, podman 5 wants to write into a home of the user's.
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": os.environ["PATH"], "HOME": home}
+        try:
+            told = subprocess.run(
+                ["podman", "--version"], env=environment, capture_output=True, text=True, check=True, timeout=120
+            ).stdout
+        except FileNotFoundError:
+            return ""
     (version,) = re.findall(r"\d+\.\d+\S*", told)
     return str(version)
