@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.lan import Lan
     from tests.runtime import Runtime
 
-WANTED: Final = int(os.environ.get("CNI_MACVLAN_AGENT_FAILPOINTS", "8"))
+WANTED: Final = int(os.environ.get("CNI_MACVLAN_AGENT_FAILPOINTS", "6"))
 SEED: Final = int(os.environ.get("CNI_MACVLAN_SEED", random.SystemRandom().randrange(1 << 16)))
 SERVING: Final = ("openat", "pwrite64", "fcntl", "socket", "sendto", "sendmsg", "recvmsg", "setns", "fstat", "write")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.crash.preload import Outcome
     from tests.crash.stage import Stage
 
-WANTED: Final = os.environ.get("CNI_MACVLAN_FAILPOINTS", "24")
+WANTED: Final = os.environ.get("CNI_MACVLAN_FAILPOINTS", "16")
 SEED: Final = int(os.environ.get("CNI_MACVLAN_SEED", random.SystemRandom().randrange(1 << 16)))
 INTERNAL: Final = 999
 
