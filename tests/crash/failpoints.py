@@ -75,13 +75,20 @@ def counting(path: str) -> list[str]:
 
 
 def failpoints(traced: Iterable[str]) -> Iterator[Failpoint]:
-    """All of a call that was traced: strace counts for each thread alone."""
+    """All of a call that was traced: strace counts for each thread alone.
+
+    The copy of a descriptor is no lock, although both are fcntl(2).
+    """
     counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line in traced:
-        if (found := LINE.match(line)) and found[2] in REFUSALS:
-            counted[found[2]][found[1]] += 1
-    for name, threads in sorted(counted.items()):
-        for number in range(1, max(threads.values()) + 1):
+        found = LINE.match(line)
+        if not found or found[2] not in REFUSALS:
+            continue
+        thread, name = found.groups()
+        most = max(counted[name].values(), default=0)
+        counted[name][thread] += 1
+        number = counted[name][thread]
+        if number > most and "F_DUPFD" not in line:
             yield Failpoint(name, number, KILL)
             for refusal in REFUSALS[name]:
                 yield Failpoint(name, number, refusal)
