@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

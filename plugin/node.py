@@ -17,8 +17,8 @@ from ipam.regular import read_regular
 from ipam.resolve import Means
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.sqlite import SqliteStore
-from plugin.link import locks
-from plugin.link.netns import Namespace, open_namespace
+from link import locks
+from link.netns import Namespace, open_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,8 +56,8 @@ class Node:
 
     @cached_property
     def homes(self) -> Mapping[str, str]:
-        """As ``plugin.link.homes`` finds them: where namespaces can be opened, by their identity."""
-        from plugin.link.homes import homes  # noqa: PLC0415 - for a record that leads nowhere any more
+        """As ``link.homes`` finds them: where namespaces can be opened, by their identity."""
+        from link.homes import homes  # noqa: PLC0415 - for a record that leads nowhere any more
 
         return homes()
 

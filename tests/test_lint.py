@@ -11,6 +11,7 @@ TREE = Path(__file__).resolve().parent.parent
 PYTHON = (
     "conf",
     "ipam",
+    "link",
     "plugin",
     "tests",
     "bench",

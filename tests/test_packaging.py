@@ -118,6 +118,7 @@ def trap(tmp_path: Path) -> Path:
     for name in (
         "conf",
         "ipam",
+        "link",
         "plugin",
         "json",
         "os",

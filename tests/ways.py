@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from ipam.store.sqlite import SqliteStore
+from link.netns import Namespace, open_namespace
 from plugin import log
 from plugin.dispatch import dispatch
-from plugin.link.netns import Namespace, open_namespace
 from plugin.node import Node, read_settings
 
 if TYPE_CHECKING:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 
 from conf.errors import TryAgain
 from conf.versions import LATEST
+from link.netns import Home
 from plugin.agent import systemd, wire
 from plugin.agent.large import LARGE
 from plugin.agent.listener import Listener, is_listened_to
 from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.sparing import Sparing
 from plugin.agent.threads import Threads
-from plugin.link.netns import Home
 from plugin.node import boot_id
 from plugin.result import render_error
 

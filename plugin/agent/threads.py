@@ -10,17 +10,17 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from ipam import waiting
+from link.netns import NotANamespace, NoWayHome
 from plugin.agent import worker
 from plugin.agent.sparing import Sparing
-from plugin.link.netns import NotANamespace, NoWayHome
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
+    from link.netns import Home
     from plugin.agent.meter import Meter
     from plugin.agent.wire import Call
-    from plugin.link.netns import Home
 
     Work = tuple[Call, socket.socket]
     Inbox = SimpleQueue[Work | None]

@@ -11,11 +11,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ipam.store.sqlite import SqliteStore
+from link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin import log as call_log
 from plugin.agent.large import take_turn
 from plugin.agent.reply import Reply
 from plugin.dispatch import dispatch
-from plugin.link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin.node import Node, read_settings
 from plugin.stdin import MAX_STDIN
 

@@ -18,17 +18,17 @@ from conf.network import LEAST_MTU
 from conf.settings import Settings
 from ipam.store.sqlite import Connection, SqliteStore
 from ipam.store.witness import forget
+from link import messages, netlink, sysctl
+from link.netlink import KernelRefusal, Netlink
+from link.netns import Namespace, open_namespace, throw_away
 from plugin.cli import words
 from plugin.dispatch import dispatch
-from plugin.link import messages, netlink, sysctl
-from plugin.link.netlink import KernelRefusal, Netlink
-from plugin.link.netns import Namespace, open_namespace, throw_away
 from plugin.node import Node, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from plugin.link.messages import Message
+    from link.messages import Message
 
 MASTER = "eth0"
 LARGEST_MTU = 65535

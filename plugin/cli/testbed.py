@@ -16,7 +16,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl.ifaddrmsg import IFA_F_NODAD
 
 from ipam.store.witness import forget
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plugin.link import answers, rtnl
+from link import answers, rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from plugin.link.answers import Link
-    from plugin.link.messages import Message
+    from link.answers import Link
+    from link.messages import Message
 
 HEADER = bytes(rtnl.NLMSGHDR_BYTES)
 IFLA_NET_NS_FD = 28

@@ -9,10 +9,10 @@ from conf.errors import CniError
 from ipam.lease import AssignedAddress
 from ipam.ranges import canonical
 from ipam.static import assigned
+from link.addressing import completed
+from link.netlink import Netlink
 from plugin.doctor import trial
 from plugin.doctor.finding import WARNING, Finding, from_lint
-from plugin.link.addressing import completed
-from plugin.link.netlink import Netlink
 from plugin.lint.gateways import outside
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
+    from link.answers import Link
     from plugin.doctor.patient import Patient
-    from plugin.link.answers import Link
     from plugin.survey.understood import Understood
 
 

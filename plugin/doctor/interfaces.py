@@ -6,8 +6,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from link import macvlan
 from plugin.doctor.finding import WARNING, Finding
-from plugin.link import macvlan
 from plugin.node import boot_id
 
 if TYPE_CHECKING:

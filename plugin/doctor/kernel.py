@@ -8,18 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from link import messages, sysctl
+from link.macvlan import KIND
+from link.messages import MacvlanAttributes
+from link.netlink import KernelRefusal, Netlink
+from link.netns import throw_away, visit_mount_namespace
 from plugin.doctor.finding import ERROR, NOTICE, Finding
-from plugin.link import messages, sysctl
-from plugin.link.macvlan import KIND
-from plugin.link.messages import MacvlanAttributes
-from plugin.link.netlink import KernelRefusal, Netlink
-from plugin.link.netns import throw_away, visit_mount_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from link.answers import Link
     from plugin.doctor.patient import Patient
-    from plugin.link.answers import Link
 
 PARENTS = ("veth", "bridge", "dummy")
 """What is tried as a master: a kernel has at least one of these."""

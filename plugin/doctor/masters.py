@@ -6,16 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
+from link import sysctl
 from plugin.doctor import trial
 from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error, from_lint
-from plugin.link import sysctl
 from plugin.lint import onnode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from link.answers import Link
     from plugin.doctor.patient import Patient
-    from plugin.link.answers import Link
     from plugin.survey.understood import Understood
 
 VMWARE = "in the port group of the virtual switch accept forged transmits and promiscuous mode (or MAC learning)"

@@ -11,10 +11,10 @@ from conf.addresses import IpamConfig
 from conf.errors import CniError, InvalidSettings, IoFailure
 from conf.settings import DEFAULT_PATH, Settings
 from ipam.store.view import SqliteView
+from link import macvlan
+from link.netlink import Netlink
 from plugin.agent.probe import probe
 from plugin.client import DEFAULT_SOCKET
-from plugin.link import macvlan
-from plugin.link.netlink import Netlink
 from plugin.lint.judge import judge
 from plugin.node import boot_id, read_settings
 from plugin.survey.children import children
@@ -26,8 +26,8 @@ from plugin.survey.release import BIN_DIRS, PROGRAM, is_ours
 if TYPE_CHECKING:
     from conf.network import LinkConfig
     from ipam.lease import Attachment
+    from link.answers import Link, LinkAddress
     from plugin.agent.probe import Heard
-    from plugin.link.answers import Link, LinkAddress
     from plugin.lint.judge import Verdict
     from plugin.survey.children import Child
     from plugin.survey.holdings import Holding

@@ -6,19 +6,19 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from plugin.link import macvlan, messages, sysctl
-from plugin.link.macvlan import Place
-from plugin.link.messages import MacvlanAttributes
-from plugin.link.netlink import Netlink
-from plugin.link.netns import throw_away
+from link import macvlan, messages, sysctl
+from link.macvlan import Place
+from link.messages import MacvlanAttributes
+from link.netlink import Netlink
+from link.netns import throw_away
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from netaddr import IPAddress
 
-    from plugin.link.answers import Link
-    from plugin.link.netns import Namespace
+    from link.answers import Link
+    from link.netns import Namespace
 
 NAME: Final = "try0"
 LOOPBACK: Final = 1

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from conf.addresses import BUILT_IN
 from conf.errors import CniError, IpamPluginMissing
 from ipam.resolve import find_in_path
-from plugin.link import macvlan
-from plugin.link.netlink import Netlink
+from link import macvlan
+from link.netlink import Netlink
 from plugin.lint.finding import ERROR, Finding, at, doubtful, place, refused
 from plugin.survey import dhcp
 from plugin.survey.release import PROGRAM, ROLES, is_ours

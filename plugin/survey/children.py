@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
-from plugin.link import macvlan
-from plugin.link.netlink import KernelRefusal
-from plugin.link.netns import open_namespace, open_own
+from link import macvlan
+from link.netlink import KernelRefusal
+from link.netns import open_namespace, open_own
 from plugin.verbs.container import ALIAS_PREFIX, netlink_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from plugin.link.answers import Link
-    from plugin.link.netns import Namespace
+    from link.answers import Link
+    from link.netns import Namespace
     from plugin.survey.namespaces import Inhabited
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidNamespace, UnknownContainer
 from ipam.store.view import files_held
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 from plugin.node import boot_id
 from plugin.survey.namespaces import everywhere
 
@@ -120,7 +120,7 @@ def _fate(attachment: Attachment, homes: Callable[[], dict[str, str]]) -> Fate:
 
 def _is_in(path: str, attachment: Attachment) -> bool:
     """Whether the attachment's interface is in the namespace; the identity alone may be another's by now."""
-    from plugin.link import macvlan  # noqa: PLC0415 - hardly ever needed
+    from link import macvlan  # noqa: PLC0415 - hardly ever needed
     from plugin.verbs import container  # noqa: PLC0415 - as above
 
     owner = attachment.owner

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from plugin.link import homes
-from plugin.link.netns import own_identity
+from link import homes
+from link.netns import own_identity
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plugin.link.netlink import Netlink
+from link.netlink import Netlink
 from plugin.survey.children import Child, children
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ipam.lease import Attachment
-    from plugin.link.answers import Link
+    from link.answers import Link
     from plugin.survey.namespaces import Inhabited
 
 RECORDED, UNFINISHED, UNRECORDED, FOREIGN = "recorded", "unfinished", "unrecorded", "not ours"

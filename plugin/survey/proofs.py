@@ -12,7 +12,7 @@ from netaddr import IPNetwork
 from conf.addresses import BUILT_IN, POOL
 from ipam.lease import Attachment, Owner
 from ipam.store.replacement import Adoption
-from plugin.link import macvlan
+from link import macvlan
 from plugin.node import boot_id
 from plugin.survey.children import children
 from plugin.survey.namespaces import everywhere

@@ -10,8 +10,8 @@ from conf.errors import CniError, InterfaceExists, IpamPluginFailure, collected
 from conf.result import Interface, Result, ResultIp, read_result
 from ipam.resolve import acquire, source_for
 from ipam.store.privilege import failure_of
-from plugin.link import addressing, loopback, macvlan, messages
-from plugin.link.netlink import KernelRefusal, Netlink
+from link import addressing, loopback, macvlan, messages
+from link.netlink import KernelRefusal, Netlink
 from plugin.result import render_result
 from plugin.verbs import container
 from plugin.verbs.detach import detach
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from conf.request import Request
     from ipam.lease import Assignment, Attachment, Owner
     from ipam.source import Source
-    from plugin.link.answers import Link
-    from plugin.link.netns import Namespace
+    from link.answers import Link
+    from link.netns import Namespace
     from plugin.node import Node
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from conf.result import Interface, Result, ResultIp, read_result
 from conf.scalars import parse_mac
 from ipam.lease import AssignedAddress, Owner
 from ipam.resolve import source_for
-from plugin.link import addressing, macvlan, rtnl
-from plugin.link.netlink import Netlink
-from plugin.link.netns import Namespace
+from link import addressing, macvlan, rtnl
+from link.netlink import Netlink
+from link.netns import Namespace
 from plugin.verbs import container
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conf.addresses import Route
     from conf.request import Request
-    from plugin.link.answers import KernelRoute, Link
+    from link.answers import KernelRoute, Link
     from plugin.node import Node
 
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, UnknownContainer
-from plugin.link import loopback, macvlan
-from plugin.link.netlink import Netlink
-from plugin.link.netns import Namespace, own_identity
+from link import loopback, macvlan
+from link.netlink import Netlink
+from link.netns import Namespace, own_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conf.environment import Environment
     from ipam.lease import Attachment, Owner
-    from plugin.link.answers import Link
+    from link.answers import Link
     from plugin.node import Node
 
 log = logging.getLogger(__name__)

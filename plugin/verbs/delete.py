@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conf.errors import CniError
     from conf.request import Request
     from ipam.lease import Attachment
-    from plugin.link.netns import Namespace
+    from link.netns import Namespace
     from plugin.node import Node
 
 log = logging.getLogger(__name__)

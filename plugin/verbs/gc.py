@@ -11,7 +11,7 @@ from conf.errors import CniError, InvalidNamespace, TryAgain, UnknownContainer, 
 from conf.request import read_valid_attachments
 from ipam.reclaim import is_current, reclaim
 from ipam.resolve import source_for_release, source_of_record
-from plugin.link.netns import own_identity
+from link.netns import own_identity
 from plugin.verbs import container
 from plugin.verbs.detach import collecting, detach, worth_telling
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ipam.resolve import Means
     from ipam.source import Source
     from ipam.store.files import Mark
-    from plugin.link.netns import Namespace
+    from link.netns import Namespace
     from plugin.node import Node
 
 log = logging.getLogger(__name__)

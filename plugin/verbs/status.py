@@ -16,8 +16,8 @@ from conf.errors import (
     Unavailable,
 )
 from ipam.resolve import source_for
-from plugin.link import macvlan
-from plugin.link.netlink import Netlink
+from link import macvlan
+from link.netlink import Netlink
 from plugin.verbs import exhausted
 
 if TYPE_CHECKING:

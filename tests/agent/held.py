@@ -17,7 +17,7 @@ def _waiting(seconds: float) -> tuple[str, ...]:
     """An agent that waits so long for a request, at its end too, and for DAD; its options precede its path."""
     return inside_python(f"""
 from plugin.agent import command, server
-from plugin.link import addressing
+from link import addressing
 server.REQUEST_SECONDS = server.DRAIN_SECONDS = addressing.DAD_SECONDS = {seconds}
 sys.exit(command.run_agent([*sys.argv[1:-1], "--socket", sys.argv[-1]]))
 """)

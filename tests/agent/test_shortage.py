@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 from tests.agent.process import Agent, until
 from tests.agent.protocol import VERSION, Conversation, NoAnswer, Spoken, version
 from tests.crash import remains

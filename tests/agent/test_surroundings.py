@@ -135,7 +135,7 @@ def test_caller_without_python(runtime: Runtime, lan: Lan, agent: Agent, tmp_pat
 def test_everything_is_imported_before_the_first_call() -> None:
     """As above, for the imports that no test happens to meet."""
     late = set()
-    for room in ("conf", "ipam", "plugin"):
+    for room in ("conf", "ipam", "link", "plugin"):
         for path in (REPOSITORY / room).rglob("*.py"):
             if {"cli", "main.py", "door.py", "auto.py", "command.py", "log.py"} & set(path.parts):
                 continue  # not the agent's, or done before it listens

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugin.link.locks import LOCK_SECONDS
-from plugin.link.netns import open_namespace
+from link.locks import LOCK_SECONDS
+from link.netns import open_namespace
 from tests.agent.process import Agent, inside_python, until
 from tests.agent.protocol import Spoken, version
 from tests.crash import remains
@@ -95,7 +95,7 @@ def test_a_stopping_agent_serves_all_who_wait(runtime: Runtime, lan: Lan, tmp_pa
 
 IMPATIENT = """
 from plugin.agent import command
-from plugin.link import locks
+from link import locks
 locks.LOCK_SECONDS = 2
 sys.exit(command.run_agent(["--workers=1", "--socket", sys.argv[1]]))
 """

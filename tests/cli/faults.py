@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plugin.link.macvlan import temporary_name
+from link.macvlan import temporary_name
 from tests.lan import mac_of
 from tests.runtime import DOOR, REFERENCE, REPOSITORY, ROLES
 
@@ -165,7 +165,7 @@ def release(room: Sickroom, name: str, *, complete: bool = True) -> Path:
     """A release of the plugin in the application directory, with or without its packages."""
     home = room.places["app-dir"] / "releases" / name
     home.mkdir(parents=True)
-    for part in ("conf", "ipam", "plugin"):
+    for part in ("conf", "ipam", "link", "plugin"):
         (home / part).symlink_to(REPOSITORY / part)
     if complete:
         (home / ".venv").symlink_to(REPOSITORY / ".venv")

@@ -159,7 +159,7 @@ def mount(request: dict[str, Any]) -> dict[str, Any]:
 
 def import_everything() -> None:
     """Import what a call may import, so that what is disturbed is what a call does."""
-    for room in ("conf", "ipam", "plugin"):
+    for room in ("conf", "ipam", "link", "plugin"):
         for module in pkgutil.walk_packages([str(Path(sys.argv[1], room))], f"{room}."):
             if not module.name.startswith(("plugin.agent", "plugin.cli")):
                 importlib.import_module(module.name)

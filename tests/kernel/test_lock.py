@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conf.errors import TryAgain
-from plugin.link.locks import LOCK_FILE, LOCK_SECONDS
-from plugin.link.netns import open_namespace
+from link.locks import LOCK_FILE, LOCK_SECONDS
+from link.netns import open_namespace
 from tests.lan import SUBNET4
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from plugin.link.macvlan import OWN_INDEXES, index_of
+from link.macvlan import OWN_INDEXES, index_of
 from tests import kernel_state
 from tests.cli.operator import Operator
 from tests.lan import SUBNET4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 from tests.agent.process import until
 from tests.lan import SUBNET4, Lan
 from tests.ways import Executed

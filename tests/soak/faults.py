@@ -11,7 +11,7 @@ from tests.runtime import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-COPIED: Final = ("cni-macvlan-py", "pyproject.toml", "conf", "ipam", "plugin", "launcher", "tests", "deploy")
+COPIED: Final = ("cni-macvlan-py", "pyproject.toml", "conf", "ipam", "link", "plugin", "launcher", "tests", "deploy")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def detach(find, owner, remove, failures, release=None):
 """,
     }),
     "a namespace that cannot be opened is taken for gone": Fault(4380, {
-        "plugin/link/netns.py": """
+        "link/netns.py": """
 _open_namespace = open_namespace
 def open_namespace(path):
     try:
@@ -75,7 +75,7 @@ def open_namespace(path):
         "ipam/store/files.py": "FilesTransaction.keep_but = lambda self, seen: None\n",
     }),
     "an interface is found by its name alone": Fault(5590, {
-        "plugin/link/macvlan.py": """
+        "link/macvlan.py": """
 def find(container, container_id, ifname):
     return container.link(ifname)
 """,

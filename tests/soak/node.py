@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from plugin.link.netns import open_namespace
+from link.netns import open_namespace
 from tests.agent.process import Agent, until
 from tests.lan import Lan
 from tests.namespaces import execute

@@ -8,11 +8,11 @@ import pytest
 from netaddr import IPAddress, IPNetwork
 
 from conf.addresses import Route
+from link import messages
+from link.answers import Link
+from link.messages import MacvlanAttributes, Message
+from link.netlink import Netlink
 from plugin.cli import words
-from plugin.link import messages
-from plugin.link.answers import Link
-from plugin.link.messages import MacvlanAttributes, Message
-from plugin.link.netlink import Netlink
 
 MASTER = Link(3, "eth0", "", "", 1500, True, True, True, 0, None, 0, "", "", "")  # noqa: FBT003 - a link's own fields
 MAC = "02:00:00:00:00:01"

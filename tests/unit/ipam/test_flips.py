@@ -20,8 +20,8 @@ from ipam.lease import Owner
 from ipam.store.replacement import replace
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView
-from plugin.link import macvlan
-from plugin.link.answers import Link
+from link import macvlan
+from link.answers import Link
 from plugin.survey import proofs, rebuilding
 from plugin.survey.children import Child
 from plugin.survey.namespaces import Inhabited

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from plugin.link import answers, rtnl
+from link import answers, rtnl
 from tests.examples import SAME_EVERYWHERE
 
 HEADER = bytes(rtnl.NLMSGHDR_BYTES)

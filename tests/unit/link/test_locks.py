@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import TryAgain
 from ipam.patience import Patience
-from plugin.link.locks import take
+from link.locks import take
 
 if TYPE_CHECKING:
     from pathlib import Path

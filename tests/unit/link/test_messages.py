@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
 from conf.addresses import Route
-from plugin.link import answers, messages, rtnl
-from plugin.link.answers import Link
-from plugin.link.messages import MacvlanAttributes, Message
+from link import answers, messages, rtnl
+from link.answers import Link
+from link.messages import MacvlanAttributes, Message
 from tests.examples import SAME_EVERYWHERE
 
 IFLA_NET_NS_FD, IFLA_ALT_IFNAME = 28, 53  # linux/if_link.h

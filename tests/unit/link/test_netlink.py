@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin.link import messages
-from plugin.link.netlink import AT_ONCE, KernelRefusal, Netlink
+from link import messages
+from link.netlink import AT_ONCE, KernelRefusal, Netlink
 
 LOOPBACK = 1  # the first device of any namespace
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from ipam.lease import Attachment, Owner
-from plugin.link import macvlan
-from plugin.link.answers import Link
+from link import macvlan
+from link.answers import Link
 from plugin.verbs.container import alias_of, is_removable, of_a_stray
 
 if TYPE_CHECKING:
-    from plugin.link.netns import Namespace
+    from link.netns import Namespace
 
 OWNER = Owner("lan", "container", "net1")
 KNOWN = Attachment(OWNER, "/run/netns/x", "4:1", "macvlan", "", "", "boot", 0)

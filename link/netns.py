@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from conf.errors import InvalidEnvironment, InvalidNamespace, TryAgain, UnknownContainer
-from plugin.link import locks
+from link import locks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,7 +197,7 @@ def _open_own() -> int:
         return os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         # /proc is of other processes, as for who has entered a container's mount namespace alone.
-        from plugin.link.netlink import namespace_of_a_socket  # noqa: PLC0415 - loaded by whoever comes to the kernel
+        from link.netlink import namespace_of_a_socket  # noqa: PLC0415 - loaded by whoever comes to the kernel
 
         return namespace_of_a_socket()
 

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InterfaceExists, InvalidNetworkConfig, LinkFailure, MasterNotFound, MasterUnusable
-from plugin.link import messages, rtnl
-from plugin.link.messages import MacvlanAttributes
-from plugin.link.netlink import KernelRefusal
+from link import messages, rtnl
+from link.messages import MacvlanAttributes
+from link.netlink import KernelRefusal
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from conf.network import LinkConfig
-    from plugin.link.answers import Link
-    from plugin.link.netlink import Netlink
-    from plugin.link.netns import Namespace
+    from link.answers import Link
+    from link.netlink import Netlink
+    from link.netns import Namespace
 
 KIND = "macvlan"
 PARENT_KINDS = {"macvlan", "macvtap"}  # the kernel puts a child of these on their own parent

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from plugin.link import messages, rtnl, sysctl
-from plugin.link.netlink import KernelRefusal
+from link import messages, rtnl, sysctl
+from link.netlink import KernelRefusal
 
 if TYPE_CHECKING:
-    from plugin.link.netlink import Netlink
-    from plugin.link.netns import Namespace
+    from link.netlink import Netlink
+    from link.netns import Namespace
 
 INDEX: Final = 1  # LOOPBACK_IFINDEX of linux/netdevice.h
 MARK: Final = "cni-macvlan-py: IPv6 was off"

@@ -10,14 +10,14 @@ import struct
 from typing import TYPE_CHECKING
 
 from conf.errors import LinkFailure
-from plugin.link import answers, messages, rtnl
+from link import answers, messages, rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self, TypeVar
 
-    from plugin.link.answers import KernelRoute, Link, LinkAddress, Neighbour
-    from plugin.link.messages import Message
+    from link.answers import KernelRoute, Link, LinkAddress, Neighbour
+    from link.messages import Message
 
     Decoded = TypeVar("Decoded")
 

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Final
 
-from plugin.link.netns import own_identity
+from link.netns import own_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

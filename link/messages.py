@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conf.addresses import SCOPE_LINK
-from plugin.link import rtnl
+from link import rtnl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netaddr import IPAddress, IPNetwork
 
     from conf.addresses import Route
-    from plugin.link.answers import Link
+    from link.answers import Link
 
 
 @dataclass(frozen=True)

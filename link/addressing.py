@@ -13,8 +13,8 @@ from conf.addresses import SCOPE_LINK
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
 from conf.network import LEAST_MTU_IPV6
 from ipam.waiting import waiting
-from plugin.link import loopback, messages, rtnl, sysctl
-from plugin.link.netlink import KernelRefusal, Netlink
+from link import loopback, messages, rtnl, sysctl
+from link.netlink import KernelRefusal, Netlink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from conf.addresses import Route
     from ipam.lease import AssignedAddress
-    from plugin.link.answers import Link, LinkAddress
-    from plugin.link.netns import Namespace
+    from link.answers import Link, LinkAddress
+    from link.netns import Namespace
 
 log = logging.getLogger(__name__)
 
