@@ -144,7 +144,7 @@ static size_t append_string(size_t at, const char *text)
     return at;
 }
 
-/* Answer with a CNI error in the form of plugin/result.py. */
+/* Answer with a CNI error in the form of plugin/render.py. */
 static _Noreturn void fail(int code, const char *msg, const char *details)
 {
     char number[16];

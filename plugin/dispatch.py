@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from conf import versions
@@ -10,7 +9,7 @@ from conf.document import decode_object, read_document, stated_version
 from conf.environment import read_environment
 from conf.errors import CniError, InternalError, IoFailure, TryAgain
 from conf.keys import fold_keys
-from plugin.result import render_error, render_versions
+from plugin.render import render_error, render_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from conf.document import Document
     from conf.environment import Environment
     from plugin.node import Node
-
-IPAM_ROLES = {"host-local", "static"}
 
 
 def dispatch(
@@ -87,19 +84,6 @@ def _serve(
         recorded(lambda keep: route(environment, document, node, keep), environment, document, node, deliver)
     else:
         route(environment, document, node, deliver)
-
-
-def ipam_role(document: Document, executable: str) -> str:
-    """The ``ipam.type`` that another main plugin calls us for, "" if we are the main plugin.
-
-    We are told by the name that we are called by, or by the configuration's ``type``, which is then another's.
-    """
-    called_as = os.path.basename(executable)
-    values, _ = fold_keys(document.values, ["type", "ipam"])
-    ipam = values.get("ipam")
-    ipam_type = fold_keys(ipam, ["type"])[0].get("type") if isinstance(ipam, dict) else None
-    is_role = called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
-    return called_as if is_role else ""
 
 
 def _lacking(error: MemoryError | SystemError | ImportError) -> CniError:

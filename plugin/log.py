@@ -8,12 +8,13 @@ import os
 import stat
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conf.errors import InvalidSettings
 from conf.printable import printable, shortened
 from ipam.regular import open_regular
 from ipam.store.privilege import cure_of_refusal
+from plugin.log_formats import NAMES, JsonFormatter, OneLine
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from conf.settings import Settings
 
 FORMAT = "%(asctime)s cni-macvlan-py%(call)s: %(levelname)s: %(message)s"
-NAMES = ("verb", "container_id", "ifname", "network")
-"""What each line says about its call; the line about a call's end has ``code`` and ``duration_ms`` as well."""
 
 log = logging.getLogger(__name__)
 
@@ -57,25 +56,6 @@ def end_call(failure: CniError | None, began: float) -> None:
     _call.set(())
 
 
-class Bounded(logging.Formatter):
-    """Lines that no traceback makes endless; its last line may be another program's."""
-
-    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as the class that it is of
-        """The traceback."""
-        return shortened(super().formatException(ei))
-
-
-class _OneLine(Bounded):
-    """Text in which a message, which may be another program's, cannot begin a line, nor move a terminal's cursor."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - as the class that it is of
-        record.message = printable(record.message)
-        return super().formatMessage(record)
-
-    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as above
-        return "\n".join(f"  {printable(line)}" for line in super().formatException(ei).split("\n"))
-
-
 class _File(logging.FileHandler):
     """A regular file, or a device such as a terminal: a line for a FIFO would wait until somebody reads it."""
 
@@ -92,16 +72,11 @@ class _File(logging.FileHandler):
 
 def _handler(settings: Settings) -> logging.Handler:
     if settings.log_format == "journal":
-        from plugin.log_formats import JournalHandler  # noqa: PLC0415 - for nodes whose settings ask for it
+        from plugin.journal import JournalHandler  # noqa: PLC0415 - for nodes whose settings ask for it
 
         return JournalHandler()
     handler = _file(settings.log_file) if settings.log_file else logging.StreamHandler()
-    if settings.log_format == "json":
-        from plugin.log_formats import JsonFormatter  # noqa: PLC0415 - as above
-
-        handler.setFormatter(JsonFormatter())
-    else:
-        handler.setFormatter(_OneLine(FORMAT))
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else OneLine(FORMAT))
     return handler
 
 

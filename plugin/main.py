@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conf.errors import TryAgain
 from conf.versions import LATEST
 from plugin.dispatch import dispatch
-from plugin.result import render_error
+from plugin.render import render_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def _end(answer: int, settings: Settings, failure: CniError | None, began: float
 
     log.end_call(failure, began)
     if settings.agent == "auto":
-        from plugin.agent.auto import leave_agent  # noqa: PLC0415 - a setting that few nodes have
+        from plugin.spawn import leave_agent  # noqa: PLC0415 - a setting that few nodes have
 
         os.close(answer)  # who waits for the end of our output need not wait for the agent
         leave_agent()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conf.errors import CniError
-from plugin.result import render_error
+from plugin.render import render_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

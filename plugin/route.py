@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from conf.keys import UnknownKeys, did_you_mean
+from conf.keys import UnknownKeys, did_you_mean, fold_keys
 from conf.request import Request, read_remains
-from plugin.dispatch import ipam_role as ipam_role_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conf.environment import Environment
     from plugin.node import Node
 
+IPAM_ROLES = {"host-local", "static"}
 MOST_TOLD = 100
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ IPAM = {
 
 def route(environment: Environment, document: Document, node: Node, deliver: Callable[[bytes], None]) -> None:
     """Serve one well-formed call."""
-    role = ipam_role_of(document, node.executable)
+    role = _called_for(document, node.executable)
     read, module, function = (IPAM if role else MAIN)[environment.command]
     request = read(environment, document)
     if role:
@@ -66,6 +67,19 @@ def route(environment: Environment, document: Document, node: Node, deliver: Cal
     finally:
         if environment.command != "STATUS":  # which is asked all the time, about a configuration that ADD tells of
             _log_unknown(request.unknown_keys)
+
+
+def _called_for(document: Document, executable: str) -> str:
+    """The ``ipam.type`` that another main plugin calls us for, "" if we are the main plugin.
+
+    We are told by the name that we are called by, or by the configuration's ``type``, which is then another's.
+    """
+    called_as = os.path.basename(executable)
+    values, _ = fold_keys(document.values, ["type", "ipam"])
+    ipam = values.get("ipam")
+    ipam_type = fold_keys(ipam, ["type"])[0].get("type") if isinstance(ipam, dict) else None
+    is_role = called_as in IPAM_ROLES or (ipam_type == called_as and values.get("type", called_as) != called_as)
+    return called_as if is_role else ""
 
 
 def _log_unknown(unknown: UnknownKeys) -> None:

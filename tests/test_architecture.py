@@ -58,7 +58,7 @@ IMPORTS = {
         "*", ("socket", "_socket"),
         "the kernel is spoken to by netlink, callers by the agent, journald by the log: nobody else has a peer",
         (
-            "link/netlink.py", "plugin/agent/*", "plugin/client.py", "plugin/log_formats.py",
+            "link/netlink.py", "plugin/agent/*", "plugin/client.py", "plugin/journal.py",
             "plugin/survey/dhcp.py",
         ),
     ),
@@ -109,7 +109,7 @@ NAMES = {
     ),
     "words on stderr": Law(
         "*", ("sys.stderr", "sys.__stderr__"), "as above; and a call's words go to its log",
-        ("plugin/door.py", "plugin/log_formats.py", "plugin/client.py", "plugin/agent/command.py",
+        ("plugin/door.py", "plugin/journal.py", "plugin/client.py", "plugin/agent/command.py",
          "plugin/cli/__init__.py", "plugin/cli/show.py", "plugin/cli/demo.py"),
     ),
     "one exit": Law(
@@ -118,7 +118,7 @@ NAMES = {
     ),
     "no other way to start a process": Law(
         "*", ("os.fork", "os.forkpty", "os.posix_spawn", "os.system", "os.popen", "os.execv", "os.execve", "os.execvp"),
-        "what is started without subprocess is easily overlooked", ("plugin/agent/auto.py",),
+        "what is started without subprocess is easily overlooked", ("plugin/spawn.py",),
     ),
     "writes to descriptors": Law(
         "*", ("os.write", "posix.write"), "the answer is written in one place for each way of calling",

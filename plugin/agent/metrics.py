@@ -13,7 +13,7 @@ from conf.versions import FIRST_VERSION_OF
 from plugin.agent.exposition import Exposition
 from plugin.agent.meter import REFUSALS, Meter
 from plugin.agent.pool_metrics import PREFIX, PoolCollector
-from plugin.survey.release import HOME, version_of
+from plugin.release import HOME, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ from plugin.agent.meter import NOBODY, Meter
 from plugin.agent.sparing import Sparing
 from plugin.agent.threads import Threads
 from plugin.node import boot_id
-from plugin.result import render_error
+from plugin.render import render_error
 
 log = logging.getLogger(__name__)
 log.addFilter(Sparing())

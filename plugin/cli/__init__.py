@@ -7,7 +7,7 @@ import sys
 
 from conf.printable import printable
 from conf.versions import SUPPORTED
-from plugin.survey.release import HOME, PROGRAM, version_of
+from plugin.release import HOME, PROGRAM, version_of
 
 COMPLETE = "_CNI_MACVLAN_PY_COMPLETE"
 """The variable by which a shell asks what could be typed next; see the command ``completion``."""

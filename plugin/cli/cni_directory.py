@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ipam.store.flock import lock
-from plugin.survey.release import PROGRAM, ROLES
+from plugin.release import PROGRAM, ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

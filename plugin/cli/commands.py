@@ -10,7 +10,7 @@ import click
 from conf.errors import CniError
 from plugin.cli import COMPLETE
 from plugin.cli.output import lines, note
-from plugin.survey.release import PROGRAM
+from plugin.release import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

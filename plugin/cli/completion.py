@@ -8,7 +8,7 @@ from click.shell_completion import BashComplete, FishComplete, ZshComplete
 from plugin.cli import COMPLETE
 from plugin.cli.commands import ALL
 from plugin.cli.output import Plain, line
-from plugin.survey.release import PROGRAM
+from plugin.release import PROGRAM
 
 SHELLS = {shell.name: shell for shell in (BashComplete, ZshComplete, FishComplete)}
 

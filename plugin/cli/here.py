@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from plugin.node import Node, read_settings
+from plugin.release import BIN_DIRS
 from plugin.survey.networks import CONF_DIR
-from plugin.survey.release import BIN_DIRS
 
 if TYPE_CHECKING:
     from plugin.survey.addresses import Addresses

@@ -10,7 +10,7 @@ from conf.settings import parse_settings
 from plugin.cli.cni_directory import CniDirectory, Refused, write_whole
 from plugin.cli.host import bin_dir_option, etc_dir_option, require_host
 from plugin.cli.output import document, json_option, line
-from plugin.survey.release import HOME, ROLES
+from plugin.release import HOME, ROLES
 
 LAUNCHER = os.path.join(HOME, "entry")
 SETTINGS = "settings.toml"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plugin.cli.testbed import GATEWAYS, MASTER, NODE, PATH, STATE_DIR, SUBNETS, Failed, execute
-from plugin.survey.release import PROGRAM
+from plugin.release import PROGRAM
 
 if TYPE_CHECKING:
     from plugin.cli.testbed import Testbed

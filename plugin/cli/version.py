@@ -8,7 +8,7 @@ import click
 
 from conf.versions import SUPPORTED
 from plugin.cli.output import document, json_option, lines
-from plugin.survey.release import HOME, PROGRAM, version_of
+from plugin.release import HOME, PROGRAM, version_of
 
 
 @click.command()

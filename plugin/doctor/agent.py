@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from plugin.doctor.finding import ERROR, WARNING, Finding
-from plugin.survey.release import PROGRAM, home_of, version_of
+from plugin.release import PROGRAM, home_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from conf.errors import InvalidNetworkConfig
 from plugin.doctor.finding import ERROR, WARNING, Finding, from_lint
 from plugin.lint import onnode
-from plugin.survey.release import HOME, PROGRAM, ROLES, home_of, version_of
+from plugin.release import HOME, PROGRAM, ROLES, home_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,11 +17,11 @@ from plugin.agent.probe import probe
 from plugin.client import DEFAULT_SOCKET
 from plugin.lint.judge import judge
 from plugin.node import boot_id, read_settings
+from plugin.release import BIN_DIRS, PROGRAM, is_ours
 from plugin.survey.children import children
 from plugin.survey.holdings import holdings_of
 from plugin.survey.namespaces import namespaces
 from plugin.survey.networks import CONF_DIR, Network, networks_in
-from plugin.survey.release import BIN_DIRS, PROGRAM, is_ours
 
 if TYPE_CHECKING:
     from conf.network import LinkConfig

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, IoFailure
 from plugin.doctor.finding import ERROR, NOTICE, WARNING, Finding, from_error
+from plugin.release import PROGRAM
 from plugin.survey.networks import SUFFIXES, Network, networks_in, read_json, read_text
-from plugin.survey.release import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

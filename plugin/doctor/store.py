@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conf.errors import CniError, InvalidSettings
 from ipam.store.cures import RESCUE
 from plugin.doctor.finding import ERROR, WARNING, Finding, from_error
-from plugin.log_formats import JournalHandler
+from plugin.journal import JournalHandler
 from plugin.node import read_settings
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from ipam.resolve import find_in_path
 from link import macvlan
 from link.netlink import Netlink
 from plugin.lint.finding import ERROR, Finding, at, doubtful, place, refused
+from plugin.release import PROGRAM, ROLES, is_ours
 from plugin.survey import dhcp
-from plugin.survey.release import PROGRAM, ROLES, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

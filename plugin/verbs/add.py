@@ -12,7 +12,7 @@ from ipam.resolve import acquire, source_for
 from ipam.store.privilege import failure_of
 from link import addressing, loopback, macvlan, messages
 from link.netlink import KernelRefusal, Netlink
-from plugin.result import render_result
+from plugin.render import render_result
 from plugin.verbs import container
 from plugin.verbs.detach import detach
 

@@ -12,7 +12,7 @@ from conf.result import Result, ResultIp, read_result
 from ipam.lease import Owner
 from ipam.reclaim import reclaim, reclaim_from
 from ipam.resolve import acquire, built_in, source_for_release
-from plugin.result import render_result
+from plugin.render import render_result
 from plugin.verbs.gc import stale_of, tell_leaks
 from plugin.verbs.status import require_addresses
 

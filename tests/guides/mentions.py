@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plugin.cli.commands import ALL, COMMANDS
-from plugin.survey.release import PROGRAM
+from plugin.release import PROGRAM
 from tests.guides.page import FENCED, section_at
 from tests.runtime import REPOSITORY
 

@@ -8,7 +8,7 @@ import pytest
 
 from conf.result import read_result
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr
-from plugin.result import render_result
+from plugin.render import render_result
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from conf.addresses import Dns, Route
 from conf.errors import InvalidNetworkConfig
 from conf.result import Interface, Result, ResultIp, read_result
 from conf.versions import FORMS
-from plugin.result import render_result
+from plugin.render import render_result
 from tests.examples import SAME_EVERYWHERE
 
 NEW: dict[str, Any] = {

@@ -12,7 +12,7 @@ from conf.addresses import Dns, Route
 from conf.errors import PoolExhausted
 from conf.result import Interface, Result, ResultIp
 from conf.versions import FORMS, LATEST, SUPPORTED
-from plugin.result import render_error, render_result, render_versions
+from plugin.render import render_error, render_result, render_versions
 
 WHOLE = Result(
     (Interface("net1", "02:00:00:00:00:01", "/run/netns/c1", 1400),),

@@ -11,7 +11,7 @@ ROLES: Final = ("macvlan", "host-local", "static")
 """The reference plugins' names, under which we serve their configurations."""
 BIN_DIRS: Final = "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
 """Where runtimes look for plugins: each looks in one or two of these, and none says in which."""
-HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 """The release or checkout that this very process runs."""
 
 
