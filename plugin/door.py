@@ -13,7 +13,7 @@ def main() -> int:
     """Do what this process was executed for and return its exit status."""
     if posix.environ.get(b"CNI_COMMAND"):
         return _serve_call()
-    from plugin.cli import run  # noqa: PLC0415 - for people, who can wait for it
+    from console.cli.run import run  # noqa: PLC0415 - for people, who can wait for it
 
     return run(sys.argv[1:])
 

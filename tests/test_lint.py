@@ -13,6 +13,7 @@ PYTHON = (
     "ipam",
     "link",
     "plugin",
+    "console",
     "tests",
     "bench",
     "cni-macvlan-py",

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from plugin.cli.commands import COMMANDS
+from console.cli.commands import COMMANDS
 from tests.guides.page import steps
 from tests.lan import SUBNET4, Lan
 from tests.runtime import REPOSITORY, Runtime

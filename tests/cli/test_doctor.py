@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from console.doctor.examination import CHECKS
+from console.doctor.kernel import judged, not_a_macvlan
 from link.netlink import Netlink
 from link.netns import open_namespace
-from plugin.doctor.examination import CHECKS
-from plugin.doctor.kernel import judged, not_a_macvlan
 from tests.agent.process import Agent
 from tests.cli import faults
 from tests.cli.command import answered, call

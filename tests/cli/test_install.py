@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from conf.errors import InvalidSettings
-from plugin.cli import install, uninstall
-from plugin.cli.cni_directory import CniDirectory, Refused
-from plugin.cli.host import is_mounted
+from console.cli import install, uninstall
+from console.cli.cni_directory import CniDirectory, Refused
+from console.cli.host import is_mounted
 from tests.agent.process import until
 from tests.cli.command import call
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from conf.settings import Settings
+from console.cli.removal import Plan, Removal
+from console.survey.addresses import addresses
 from ipam.store import schema
-from plugin.cli.removal import Plan, Removal
 from plugin.node import Node
-from plugin.survey.addresses import addresses
 from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
 from tests.lan import Lan

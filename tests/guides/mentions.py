@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from plugin.cli.commands import ALL, COMMANDS
+from console.cli.commands import ALL, COMMANDS
 from plugin.release import PROGRAM
 from tests.guides.page import FENCED, section_at
 from tests.runtime import REPOSITORY
@@ -149,7 +149,7 @@ def _is_said(words: str) -> bool:
 
 @cache
 def _sources() -> list[str]:
-    rooms = ("conf", "ipam", "link", "plugin", "launcher")
+    rooms = ("conf", "ipam", "link", "plugin", "console", "launcher")
     return [
         file.read_text() for room in rooms for file in (REPOSITORY / room).rglob("*.[cp]*") if file.suffix != ".pyc"
     ]

@@ -11,7 +11,18 @@ from tests.runtime import REPOSITORY
 if TYPE_CHECKING:
     from pathlib import Path
 
-COPIED: Final = ("cni-macvlan-py", "pyproject.toml", "conf", "ipam", "link", "plugin", "launcher", "tests", "deploy")
+COPIED: Final = (
+    "cni-macvlan-py",
+    "pyproject.toml",
+    "conf",
+    "ipam",
+    "link",
+    "plugin",
+    "console",
+    "launcher",
+    "tests",
+    "deploy",
+)
 
 
 @dataclass(frozen=True)

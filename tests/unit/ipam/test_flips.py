@@ -16,15 +16,15 @@ import pytest
 from netaddr import IPAddress
 
 from conf.errors import PoolExhausted, StoreFailure
+from console.survey import proofs, rebuilding
+from console.survey.children import Child
+from console.survey.namespaces import Inhabited
 from ipam.lease import Owner
 from ipam.store.replacement import replace
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView
 from link import macvlan
 from link.answers import Link
-from plugin.survey import proofs, rebuilding
-from plugin.survey.children import Child
-from plugin.survey.namespaces import Inhabited
 from plugin.verbs.container import alias_of
 from tests.unit.ipam.builders import NETWORK, owner
 from tests.unit.ipam.crashes import add, delete

@@ -10,13 +10,13 @@ import pytest
 
 from conf.errors import InvalidSettings, IoFailure, StoreFailure
 from conf.settings import Settings
+from console.configs.networks import Unreadable, networks_in
 from ipam.lease import Owner
 from ipam.regular import open_regular, read_regular
 from ipam.resolv_conf import read_resolv_conf
 from ipam.store.files import FilesStore
 from plugin import log
 from plugin.node import read_settings
-from plugin.survey.networks import Unreadable, networks_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The commands: what the executable does when a person calls it, and no runtime."""

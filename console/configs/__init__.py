@@ -1,0 +1,1 @@
+"""Network configurations as people keep them: where they stand, what they say, what it means."""
