@@ -20,13 +20,13 @@ sys.path.insert(0, str(TREE))
 from netaddr import IPAddress, IPNetwork  # noqa: E402 - after the tree is on the path
 from pydantic_core import PydanticUndefined  # noqa: E402
 
+from agent.meter import REFUSALS  # noqa: E402
+from agent.metrics import Metrics  # noqa: E402
 from conf import errors, models, versions  # noqa: E402
 from conf.addresses import IpamConfig  # noqa: E402
 from conf.endpoint import Endpoint  # noqa: E402
 from conf.settings import Settings  # noqa: E402
 from ipam.store.usage import Pool, Usage  # noqa: E402
-from plugin.agent.meter import REFUSALS  # noqa: E402
-from plugin.agent.metrics import Metrics  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

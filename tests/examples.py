@@ -17,7 +17,7 @@ SAME_EVERYWHERE = settings(
 
 def _import_everything() -> None:
     """Hypothesis also tries the constants of our modules as far as they are imported: let no earlier test decide."""
-    for room in ("conf", "ipam", "link", "plugin", "console"):
+    for room in ("conf", "ipam", "link", "plugin", "agent", "console"):
         for module in pkgutil.walk_packages([str(REPOSITORY / room)], f"{room}."):
             importlib.import_module(module.name)
     importlib.import_module("docs.generate")

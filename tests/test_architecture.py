@@ -13,7 +13,7 @@ import pytest
 from conf import errors
 
 TREE = Path(__file__).resolve().parent.parent
-ROOMS = ("conf", "ipam", "link", "plugin", "console")
+ROOMS = ("conf", "ipam", "link", "plugin", "agent", "console")
 ORDER = (*ROOMS[:-1], *(f"console/{folder}" for folder in ("configs", "survey", "lint", "doctor", "cli")))
 """In the order of their imports: a file imports from its own folder and from those before it.
 
@@ -58,13 +58,13 @@ IMPORTS = {
     ),
     "one caller of the C library": Law(
         "*", ("ctypes",), "what a thread may do to itself is dangerous enough in one file, memory's ways in another",
-        ("link/netns.py", "plugin/agent/large.py"),
+        ("link/netns.py", "agent/large.py"),
     ),
     "sockets": Law(
         "*", ("socket", "_socket"),
         "the kernel is spoken to by netlink, callers by the agent, journald by the log: nobody else has a peer",
         (
-            "link/netlink.py", "plugin/agent/*", "plugin/client.py", "plugin/journal.py",
+            "link/netlink.py", "agent/*", "plugin/client.py", "plugin/journal.py",
             "console/survey/dhcp.py",
         ),
     ),
@@ -74,13 +74,12 @@ IMPORTS = {
     ),
     "people's libraries stay with people": Law(
         "*", ("click", "rich", "yaml", "argparse"), "they cost a call 10 to 40 ms, and an agent's memory",
-        ("console/cli/*", "console/configs/manifests.py", "plugin/agent/command.py"),
+        ("console/cli/*", "console/configs/manifests.py", "agent/command.py"),
     ),
     "numbers are the agent's": Law(
-        "*", ("prometheus_client", "plugin.agent.metrics", "plugin.agent.exposition", "ipam.store.usage"),
+        "*", ("prometheus_client", "agent.metrics", "agent.exposition", "ipam.store.usage"),
         "its import costs 80 ms and 5 MB, which only an agent whose settings ask for numbers is to pay",
-        ("plugin/agent/metrics.py", "plugin/agent/pool_metrics.py", "plugin/agent/exposition.py",
-         "plugin/agent/command.py"),
+        ("agent/metrics.py", "agent/pool_metrics.py", "agent/exposition.py", "agent/command.py"),
     ),
     "a call looks at nothing but what it is for": Law(
         "*", ("ipam.store.view",), "who looks at all that the stores hold has time",
@@ -104,7 +103,7 @@ NAMES = {
     ),
     "words on stderr": Law(
         "*", ("sys.stderr", "sys.__stderr__"), "as above; and a call's words go to its log",
-        ("plugin/door.py", "plugin/journal.py", "plugin/client.py", "plugin/agent/command.py",
+        ("plugin/door.py", "plugin/journal.py", "plugin/client.py", "agent/command.py",
          "console/cli/run.py", "console/cli/show.py", "console/cli/demo.py"),
     ),
     "one exit": Law(
@@ -222,7 +221,7 @@ def test_rooms_hold_only_what_they_should() -> None:
     """The store's package is the only one below ipam; a new room is a decision (docs/decisions)."""
     packages = {str(Path(module).parent) for module in MODULES}
     assert packages == {
-        "conf", "ipam", "ipam/store", "link", "plugin", "plugin/agent", "plugin/verbs", "console", "console/cli",
+        "conf", "ipam", "ipam/store", "link", "plugin", "plugin/verbs", "agent", "console", "console/cli",
         "console/configs", "console/doctor", "console/lint", "console/survey",
     }  # fmt: skip
 

@@ -77,7 +77,7 @@ def lying_door(directory: Path, lie: str) -> Path:
     """A copy of the door with a statement put before it serves anything; ``verb`` is what a runtime asked for."""
     tree = directory / "tree"
     tree.mkdir()
-    for name in ("conf", "ipam", "link", "plugin", "console", ".venv"):
+    for name in ("conf", "ipam", "link", "plugin", "agent", "console", ".venv"):
         (tree / name).symlink_to(TREE / name)
     source = DOOR.read_text()
     start = source.index("sys.path[:0]")

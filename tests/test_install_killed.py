@@ -40,7 +40,7 @@ class Node:
     def __init__(self, root: Path) -> None:
         self._source, self._files, self._saved = root / "source", root / "node", root / "saved"
         self._bin = self._files / "bin"
-        for room in ("conf", "ipam", "link", "plugin", "console", "launcher", "docs", "deploy"):
+        for room in ("conf", "ipam", "link", "plugin", "agent", "console", "launcher", "docs", "deploy"):
             (self._source / room).mkdir(parents=True)
         for package in ("netaddr", "pydantic", "pyroute2"):
             (self._source / "site-packages" / package).mkdir(parents=True)

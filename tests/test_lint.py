@@ -13,6 +13,7 @@ PYTHON = (
     "ipam",
     "link",
     "plugin",
+    "agent",
     "console",
     "tests",
     "bench",

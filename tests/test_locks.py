@@ -168,7 +168,7 @@ def test_make_tells_what_a_lock_lacks(environment: Environment, tmp_path: Path) 
 
 def test_the_installer_tells_what_a_lock_lacks(environment: Environment, tmp_path: Path) -> None:
     """What it runs with has the package, and is not what is judged."""
-    for room in ("conf", "ipam", "link", "plugin", "console", "launcher", "docs", "deploy"):
+    for room in ("conf", "ipam", "link", "plugin", "agent", "console", "launcher", "docs", "deploy"):
         (tmp_path / room).mkdir()
     for file in ("LICENSE", "pyproject.toml", "cni-macvlan-py", "deploy/install"):
         shutil.copy(REPOSITORY / file, tmp_path / file)

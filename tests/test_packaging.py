@@ -120,6 +120,7 @@ def trap(tmp_path: Path) -> Path:
         "ipam",
         "link",
         "plugin",
+        "agent",
         "console",
         "json",
         "os",

@@ -1,10 +1,10 @@
-"""``agent`` as the list of commands and the shells' completion know it; plugin/agent/command.py does without click."""
+"""``agent`` as the list of commands and the shells' completion know it; agent/command.py does without click."""
 
 from __future__ import annotations
 
 import click
 
-from plugin.agent.command import OPTIONS
+from agent.command import OPTIONS
 
 command = click.Command(
     "agent",

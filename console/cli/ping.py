@@ -6,8 +6,8 @@ import os
 
 import click
 
+from agent.probe import probe
 from console.cli.output import document, json_option, line
-from plugin.agent.probe import probe
 from plugin.client import DEFAULT_SOCKET
 
 

@@ -60,7 +60,7 @@ def _open_what_is_closed() -> None:
 
 def _serve(arguments: list[str]) -> int:
     if arguments[:1] == ["agent"]:  # lives long: what only people need would stay in its memory
-        from plugin.agent.command import run_agent  # noqa: PLC0415 - one command need not load the others
+        from agent.command import run_agent  # noqa: PLC0415 - one command need not load the others
 
         return run_agent(arguments[1:])
     from console.cli.commands import serve  # noqa: PLC0415 - click is for those who have typed a command

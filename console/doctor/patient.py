@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
+from agent.probe import probe
 from conf.addresses import IpamConfig
 from conf.errors import CniError, InvalidSettings, IoFailure
 from conf.settings import DEFAULT_PATH, Settings
@@ -18,12 +19,12 @@ from console.survey.namespaces import namespaces
 from ipam.store.view import SqliteView
 from link import macvlan
 from link.netlink import Netlink
-from plugin.agent.probe import probe
 from plugin.client import DEFAULT_SOCKET
 from plugin.node import boot_id, read_settings
 from plugin.release import BIN_DIRS, PROGRAM, is_ours
 
 if TYPE_CHECKING:
+    from agent.probe import Heard
     from conf.network import LinkConfig
     from console.configs.meaning import Understood
     from console.configs.networks import Plugin, Unreadable
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from console.survey.namespaces import Inhabited
     from ipam.lease import Attachment
     from link.answers import Link, LinkAddress
-    from plugin.agent.probe import Heard
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _waiting(seconds: float) -> tuple[str, ...]:
     """An agent that waits so long for a request, at its end too, and for DAD; its options precede its path."""
     return inside_python(f"""
-from plugin.agent import command, server
+from agent import command, server
 from link import addressing
 server.REQUEST_SECONDS = server.DRAIN_SECONDS = addressing.DAD_SECONDS = {seconds}
 sys.exit(command.run_agent([*sys.argv[1:-1], "--socket", sys.argv[-1]]))
@@ -29,7 +29,7 @@ def busy(fifo: Path, waiting: int) -> tuple[str, ...]:
     It opens the FIFO when it is.
     """
     return inside_python(f"""
-from plugin.agent import command, server, worker
+from agent import command, server, worker
 dispatch, limits = worker.dispatch, server.Options
 
 def be_busy(variables, *rest):

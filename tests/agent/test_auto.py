@@ -132,7 +132,7 @@ def test_agent_that_cannot_be_started(runtime: Runtime, lan: Lan, place: Path) -
     runtime.settings.write_text(f'state_dir = "{runtime.state_dir}"\nagent = "auto"\nlog_level = "warning"\n')
     bare = runtime.directory / "bare"
     bare.mkdir()
-    for name in ("conf", "ipam", "link", "plugin", "console", ".venv"):
+    for name in ("conf", "ipam", "link", "plugin", "agent", "console", ".venv"):
         (bare / name).symlink_to(REPOSITORY / name)
     door = bare / "macvlan"
     door.write_bytes(DOOR.read_bytes())  # of mode 0644: nobody can execute it

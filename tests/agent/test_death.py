@@ -189,7 +189,7 @@ def test_agent_killed_under_the_door(runtime: Runtime, lan: Lan, tmp_path: Path)
 # last call had.
 MORTAL = inside_python("""
 import os, signal
-from plugin.agent import command, worker
+from agent import command, worker
 count, last, serve = 0, int(sys.argv[1]), worker.serve
 
 def trace(frame, event, argument):

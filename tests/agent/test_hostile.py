@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from plugin.agent.sparing import LINES
+from agent.sparing import LINES
 from tests.agent import protocol
 from tests.agent.held import HASTY, HASTY_SECONDS, PATIENT, busy
 from tests.agent.process import SECONDS, Agent, inside_python, until
@@ -176,7 +176,7 @@ def test_slow_and_silent_clients(tmp_path: Path) -> None:
 # An agent that is held up by a FIFO, each time that it takes somebody, until the time of those who came before is up.
 HELD_UP = """
 import time
-from plugin.agent import server
+from agent import server
 accept = server.Server._accept
 
 def held_up(self):

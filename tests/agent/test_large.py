@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from plugin.agent.large import LARGE
-from plugin.agent.server import MAX_BYTES
+from agent.large import LARGE
+from agent.server import MAX_BYTES
 from plugin.stdin import MAX_STDIN
 from tests.agent.process import SECONDS, Agent
 from tests.agent.protocol import HELLO, OWN, REQUEST, Conversation, open_namespaces, request, version
-from tests.unit.plugin.test_memory import FULL, HEAD, LONG, MOST, filled
+from tests.unit.agent.test_memory import FULL, HEAD, LONG, MOST, filled
 
 AT_ONCE = 16
 PARTS = 200_000

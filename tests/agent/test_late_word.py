@@ -33,7 +33,7 @@ MOMENT = 0.2
 # An agent that waits for so long, and a step of whose wait's end lasts until a FIFO was opened and closed.
 LATE = """
 import os
-from plugin.agent import command, reply
+from agent import command, reply
 reply.ARRIVAL_SECONDS = float(sys.argv[1])
 
 class Connection:

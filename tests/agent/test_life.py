@@ -56,7 +56,7 @@ def test_sigterm_finishes_what_runs(runtime: Runtime, lan: Lan, patient: Agent) 
 
 # An agent that looks up from its waiting once an hour.
 DROWSY = """
-from plugin.agent import server
+from agent import server
 server.TICK_SECONDS = 3600.0
 server.Server(server.Options(sys.argv[1])).run()
 """

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agent.meter import REFUSALS
 from conf.endpoint import Endpoint, read_endpoint
 from conf.errors import InvalidSettings
 from conf.settings import parse_settings
-from plugin.agent.meter import REFUSALS
 from tests.agent.held import HASTY, busy
 from tests.agent.process import SECONDS, Agent, until
 from tests.agent.protocol import (

@@ -135,7 +135,7 @@ def test_caller_without_python(runtime: Runtime, lan: Lan, agent: Agent, tmp_pat
 def test_everything_is_imported_before_the_first_call() -> None:
     """As above, for the imports that no test happens to meet."""
     late = set()
-    for room in ("conf", "ipam", "link", "plugin"):
+    for room in ("conf", "ipam", "link", "plugin", "agent"):
         for path in (REPOSITORY / room).rglob("*.py"):
             if {"main.py", "door.py", "command.py", "log.py"} & set(path.parts):
                 continue  # not the agent's, or done before it listens
@@ -147,7 +147,7 @@ def test_everything_is_imported_before_the_first_call() -> None:
                 elif isinstance(node, ast.ImportFrom):
                     late.add(str(node.module))
     done = subprocess.run(
-        [*inside_python("import plugin.agent.server; print(*sys.modules)")],
+        [*inside_python("import agent.server; print(*sys.modules)")],
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert late, "the walk finds imports in functions"
@@ -234,7 +234,7 @@ def test_descriptors_that_are_no_namespaces(agent: Agent, lan: Lan) -> None:
 # A home that nobody finds back to: what is left there for the threads is no namespace.
 LOSING = """
 import os
-from plugin.agent.server import Options, Server
+from agent.server import Options, Server
 server = Server(Options(sys.argv[1], workers=2))
 server._threads._home._network = os.open("/dev/null", os.O_RDONLY)
 server.run()

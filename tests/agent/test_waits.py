@@ -94,7 +94,7 @@ def test_a_stopping_agent_serves_all_who_wait(runtime: Runtime, lan: Lan, tmp_pa
 
 
 IMPATIENT = """
-from plugin.agent import command
+from agent import command
 from link import locks
 locks.LOCK_SECONDS = 2
 sys.exit(command.run_agent(["--workers=1", "--socket", sys.argv[1]]))

@@ -165,7 +165,7 @@ def release(room: Sickroom, name: str, *, complete: bool = True) -> Path:
     """A release of the plugin in the application directory, with or without its packages."""
     home = room.places["app-dir"] / "releases" / name
     home.mkdir(parents=True)
-    for part in ("conf", "ipam", "link", "plugin", "console"):
+    for part in ("conf", "ipam", "link", "plugin", "agent", "console"):
         (home / part).symlink_to(REPOSITORY / part)
     if complete:
         (home / ".venv").symlink_to(REPOSITORY / ".venv")

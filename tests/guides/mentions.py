@@ -149,7 +149,7 @@ def _is_said(words: str) -> bool:
 
 @cache
 def _sources() -> list[str]:
-    rooms = ("conf", "ipam", "link", "plugin", "console", "launcher")
+    rooms = ("conf", "ipam", "link", "plugin", "agent", "console", "launcher")
     return [
         file.read_text() for room in rooms for file in (REPOSITORY / room).rglob("*.[cp]*") if file.suffix != ".pyc"
     ]

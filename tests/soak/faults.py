@@ -18,6 +18,7 @@ COPIED: Final = (
     "ipam",
     "link",
     "plugin",
+    "agent",
     "console",
     "launcher",
     "tests",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from plugin.agent.threads import Threads
+from typing import Protocol
 
 REFUSALS = {
     "busy": "too many calls were waiting; the answer was code 11",
@@ -20,10 +17,23 @@ REFUSALS = {
 """Why a connection was not served."""
 
 
+class Load(Protocol):
+    """How much the threads that serve calls have to do, each time that they are asked."""
+
+    def busy(self) -> int:
+        """How many calls are being served."""
+
+    def waiting(self) -> int:
+        """How many calls nobody has begun to serve."""
+
+    def count(self) -> int:
+        """How many calls can be served at the same time."""
+
+
 class Meter:
     """Listens and forgets: for an agent that nobody asks for numbers."""
 
-    def open(self, threads: Threads) -> None:
+    def open(self, load: Load) -> None:
         """Begin to answer who asks. Raises OSError or TryAgain."""
 
     def close(self) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from agent.sparing import Sparing
 from conf.errors import CniError
 from ipam.store.usage import Usage
-from plugin.agent.sparing import Sparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

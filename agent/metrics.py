@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
+from agent.exposition import Exposition
+from agent.meter import REFUSALS, Load, Meter
+from agent.pool_metrics import PREFIX, PoolCollector
 from conf.versions import FIRST_VERSION_OF
-from plugin.agent.exposition import Exposition
-from plugin.agent.meter import REFUSALS, Meter
-from plugin.agent.pool_metrics import PREFIX, PoolCollector
 from plugin.release import HOME, version_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from conf.endpoint import Endpoint
     from ipam.store.usage import Usage
-    from plugin.agent.threads import Threads
 
 # From a VERSION to a call that waits for another before it waits for an address.
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120)
@@ -68,11 +67,11 @@ class Metrics(Meter):
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(PREFIX + name, text, registry=self.registry)
 
-    def open(self, threads: Threads) -> None:
-        """Begin to answer, with what these threads do among the numbers. Raises OSError or TryAgain."""
-        self._in_flight.set_function(threads.busy)
-        self._waiting.set_function(threads.waiting)
-        self._workers.set_function(threads.count)
+    def open(self, load: Load) -> None:
+        """Begin to answer, with the load among the numbers. Raises OSError or TryAgain."""
+        self._in_flight.set_function(load.busy)
+        self._waiting.set_function(load.waiting)
+        self._workers.set_function(load.count)
         self._exposition = Exposition(self._endpoint, self.registry)
 
     def close(self) -> None:

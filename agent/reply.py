@@ -7,13 +7,13 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from agent import wire
+from agent.sparing import Sparing
 from ipam.waiting import waiting
-from plugin.agent import wire
-from plugin.agent.sparing import Sparing
 from plugin.client import DELIVERED
 
 if TYPE_CHECKING:
-    from plugin.agent.wire import Call
+    from agent.wire import Call
 
 ARRIVAL_SECONDS: Final = 30.0
 """How long a client may take to read an answer, and as long again to say that an ADD's result has arrived.

@@ -6,8 +6,8 @@ import importlib
 import logging
 import pkgutil
 
-import plugin.agent
-from plugin.agent.sparing import LINES, SECONDS, Sparing
+import agent
+from agent.sparing import LINES, SECONDS, Sparing
 
 
 class Desk:
@@ -50,7 +50,7 @@ def test_what_was_left_out_is_told_with_the_next_line() -> None:
 
 def test_whoever_logs_in_an_agent_is_sparing() -> None:
     """Its lines are about those who connect; what it logs of a call is as much as a call without it would."""
-    names = [f"plugin.agent.{each.name}" for each in pkgutil.iter_modules(plugin.agent.__path__)]
+    names = [f"agent.{each.name}" for each in pkgutil.iter_modules(agent.__path__)]
     loggers = {name: vars(importlib.import_module(name)).get("log") for name in names}
     lavish = {name for name, log in loggers.items() if isinstance(log, logging.Logger) and not is_sparing(log)}
     assert lavish == {"plugin.spawn"}, "which is a call's process, and logs once"

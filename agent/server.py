@@ -16,15 +16,15 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from agent import systemd, wire
+from agent.large import LARGE
+from agent.listener import Listener, is_listened_to
+from agent.meter import NOBODY, Meter
+from agent.sparing import Sparing
+from agent.threads import Threads
 from conf.errors import TryAgain
 from conf.versions import LATEST
 from link.netns import Home
-from plugin.agent import systemd, wire
-from plugin.agent.large import LARGE
-from plugin.agent.listener import Listener, is_listened_to
-from plugin.agent.meter import NOBODY, Meter
-from plugin.agent.sparing import Sparing
-from plugin.agent.threads import Threads
 from plugin.node import boot_id
 from plugin.render import render_error
 

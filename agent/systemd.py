@@ -7,7 +7,7 @@ import os
 import socket
 import time
 
-from plugin.agent.sparing import Sparing
+from agent.sparing import Sparing
 
 LISTEN_FDS_START = 3
 PATIENCE_SECONDS = 5.0

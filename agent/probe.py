@@ -6,8 +6,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from agent import wire
 from ipam.store.privilege import cure_of_refusal
-from plugin.agent import wire
 from plugin.client import HELLO_BYTES
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid

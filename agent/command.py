@@ -9,13 +9,13 @@ import resource
 import sys
 from typing import TYPE_CHECKING, Any
 
+from agent.large import be_sparing
+from agent.listener import is_listened_to
+from agent.meter import NOBODY, Meter
+from agent.server import Options, Server
 from conf.errors import CniError
 from conf.printable import printable
 from plugin import log
-from plugin.agent.large import be_sparing
-from plugin.agent.listener import is_listened_to
-from plugin.agent.meter import NOBODY, Meter
-from plugin.agent.server import Options, Server
 from plugin.client import DEFAULT_SOCKET
 from plugin.node import boot_id, read_settings
 
@@ -71,9 +71,9 @@ def _meter(settings: Settings) -> Meter:
     """Who is told of calls; the libraries for numbers are loaded only where the settings ask for these."""
     if not settings.metrics:
         return NOBODY
+    from agent.metrics import Metrics  # noqa: PLC0415 - as above
     from conf.endpoint import read_endpoint  # noqa: PLC0415 - as above
     from ipam.store.usage import UsageView  # noqa: PLC0415 - as above
-    from plugin.agent.metrics import Metrics  # noqa: PLC0415 - as above
 
     return Metrics(
         read_endpoint(settings.metrics), lambda: UsageView(read_settings(os.environ).state_dir, boot_id()).usage()

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from agent import worker
+from agent.sparing import Sparing
 from ipam import waiting
 from link.netns import NotANamespace, NoWayHome
-from plugin.agent import worker
-from plugin.agent.sparing import Sparing
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
+    from agent.meter import Meter
+    from agent.wire import Call
     from link.netns import Home
-    from plugin.agent.meter import Meter
-    from plugin.agent.wire import Call
 
     Work = tuple[Call, socket.socket]
     Inbox = SimpleQueue[Work | None]

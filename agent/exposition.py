@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import MetricsHandler
 
-from plugin.agent.listener import BACKLOG, Listener
-from plugin.agent.sparing import Sparing
+from agent.listener import BACKLOG, Listener
+from agent.sparing import Sparing
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

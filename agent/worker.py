@@ -10,21 +10,21 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from agent.large import take_turn
+from agent.reply import Reply
 from ipam.store.sqlite import SqliteStore
 from link.netns import Home, Namespace, adopt_namespace, open_namespace
 from plugin import log as call_log
-from plugin.agent.large import take_turn
-from plugin.agent.reply import Reply
 from plugin.dispatch import dispatch
 from plugin.node import Node, read_settings
 from plugin.stdin import MAX_STDIN
 
 if TYPE_CHECKING:
+    from agent.meter import Meter
+    from agent.wire import Call
     from conf.document import Document
     from conf.environment import Environment
     from conf.errors import CniError
-    from plugin.agent.meter import Meter
-    from plugin.agent.wire import Call
 
 # What a call imports only when it needs it: a worker that stands in a caller's mount namespace would not find it there.
 LATE = (

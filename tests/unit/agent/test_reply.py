@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from plugin.agent import reply, wire
+from agent import reply, wire
 
 LIMIT = 60.0
 ARRIVAL = 0.2
