@@ -1,1 +1,1 @@
-"""The long-lived process that serves calls without the cost of starting Python for each."""
+"""Many calls: a process that serves them without the cost of starting Python for each, and counts them."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LATE = (
     "conf.endpoint",
     "conf.ipam",
-    "conf.strict",
+    "conf.call",
     "difflib",
     "ipam.delegate",
     "ipam.store.files",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from netaddr import IPAddress, IPNetwork
 
 from bench.contenders import IFNAME, NETWORK, POOL, SUBNET, container_id
-from conf.addresses import RangeConfig
+from conf.ipam_config import RangeConfig
 from ipam import pool
 from ipam.lease import Attachment, Owner
 from ipam.ranges import range_sets

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf import models
-from conf.addresses import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
 from conf.arguments import require_known
 from conf.document import remembering
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import HOST_LOCAL, POOL, STATIC, IpamConfig, RangeConfig, Route, StaticAddress
 from conf.keys import UnknownKeys, fold_keys
 from conf.models import validate
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr

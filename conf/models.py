@@ -10,8 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from netaddr import IPAddress, IPNetwork
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, model_validator
 
-from conf.addresses import Dns
 from conf.errors import InvalidNetworkConfig, together
+from conf.ipam_config import Dns
 from conf.keys import UnknownKeys, fold_keys
 from conf.scalars import parse_cidr, parse_ip, parse_ip_or_cidr, parse_mac, parse_network
 

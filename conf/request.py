@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from conf.addresses import Dns
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import Dns
 from conf.keys import UnknownKeys, fold_keys
-from conf.network import LinkConfig
+from conf.link_config import LinkConfig
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Dns, Route
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import Dns, Route
 from conf.keys import fold_keys
 from conf.scalars import parse_cidr, parse_ip
 from conf.versions import FORMS, UNSTATED

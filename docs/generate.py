@@ -23,8 +23,8 @@ from pydantic_core import PydanticUndefined  # noqa: E402
 from agent.meter import REFUSALS  # noqa: E402
 from agent.metrics import Metrics  # noqa: E402
 from conf import errors, models, versions  # noqa: E402
-from conf.addresses import IpamConfig  # noqa: E402
 from conf.endpoint import Endpoint  # noqa: E402
+from conf.ipam_config import IpamConfig  # noqa: E402
 from conf.settings import Settings  # noqa: E402
 from ipam.store.usage import Pool, Usage  # noqa: E402
 

@@ -1,1 +1,1 @@
-"""Which addresses: policy is pure, only the stores touch the disk, only delegation starts a process."""
+"""Which addresses: who gets which, where that is remembered, and how another plugin is asked for them."""

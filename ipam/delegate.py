@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
-    from conf.addresses import Route
+    from conf.ipam_config import Route
     from conf.request import Request
     from ipam.lease import Attachment, Owner
     from ipam.patience import Patience

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
-    from conf.addresses import Dns, IpamConfig, Route
+    from conf.ipam_config import Dns, IpamConfig, Route
     from ipam.lease import Attachment, Owner
     from ipam.ranges import RangeSet
     from ipam.store import Register, Transaction

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import BUILT_IN, HOST_LOCAL, Dns, Route
+from conf.ipam_config import BUILT_IN, HOST_LOCAL, Dns, Route
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from conf.errors import InvalidNetworkConfig, together
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from conf.addresses import RangeConfig
+    from conf.ipam_config import RangeConfig
 
 Interval = tuple[int, int]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from conf.addresses import Dns
 from conf.errors import IoFailure
+from conf.ipam_config import Dns
 from ipam.regular import read_regular
 
 LARGEST: Final = 1 << 16  # bytes; what resolvers take are some lines

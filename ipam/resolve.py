@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conf.addresses import BUILT_IN, HOST_LOCAL, IPV6, POOL, STATIC, IpamConfig
 from conf.errors import CniError, InvalidNetworkConfig, IpamPluginMissing
-from conf.network import LEAST_MTU_IPV6
+from conf.ipam_config import BUILT_IN, HOST_LOCAL, IPV6, POOL, STATIC, IpamConfig
+from conf.link_config import LEAST_MTU_IPV6
 from conf.versions import FORMS
 from ipam.in_process import DatabasePool, DirectoryPool, Layer2, Static
 from ipam.patience import Patience
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from conf.document import Document
     from conf.environment import Environment
-    from conf.network import LinkConfig
+    from conf.link_config import LinkConfig
     from conf.request import Request
     from ipam.lease import Assignment, Attachment
     from ipam.ranges import RangeSet

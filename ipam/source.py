@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
-    from conf.addresses import Route
+    from conf.ipam_config import Route
     from ipam.lease import Assignment, Attachment, Owner
     from ipam.store.files import Mark
-    from ipam.store.leases import SqliteTransaction
+    from ipam.store.transaction import SqliteTransaction
 
 
 class Source(Protocol):

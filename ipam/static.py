@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress
 
-    from conf.addresses import IpamConfig
+    from conf.ipam_config import IpamConfig
 
 
 def assigned(config: IpamConfig) -> tuple[AssignedAddress, ...]:

@@ -1,1 +1,1 @@
-"""The kernel: namespaces, rtnetlink, the macvlan device and its addresses."""
+"""The kernel: network namespaces, rtnetlink, the macvlan device, its addresses, and sysctls."""

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conf.addresses import SCOPE_LINK
 from conf.errors import AddressFailure, DuplicateAddress, MasterUnusable, TryAgain
-from conf.network import LEAST_MTU_IPV6
+from conf.ipam_config import SCOPE_LINK
+from conf.link_config import LEAST_MTU_IPV6
 from ipam.waiting import waiting
 from link import loopback, messages, rtnl, sysctl
 from link.netlink import KernelRefusal, Netlink
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress, IPNetwork
 
-    from conf.addresses import Route
+    from conf.ipam_config import Route
     from ipam.lease import AssignedAddress
     from link.answers import Link, LinkAddress
     from link.netns import Namespace

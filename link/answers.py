@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Route
+from conf.ipam_config import Route
 from link import rtnl
 
 MODE_NAMES = {number: name for name, number in rtnl.MACVLAN_MODES.items()}

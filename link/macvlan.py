@@ -16,7 +16,7 @@ from link.netlink import KernelRefusal
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from conf.network import LinkConfig
+    from conf.link_config import LinkConfig
     from link.answers import Link
     from link.netlink import Netlink
     from link.netns import Namespace

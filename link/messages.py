@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conf.addresses import SCOPE_LINK
+from conf.ipam_config import SCOPE_LINK
 from link import rtnl
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPAddress, IPNetwork
 
-    from conf.addresses import Route
+    from conf.ipam_config import Route
     from link.answers import Link
 
 

@@ -1,1 +1,1 @@
-"""What we do to the kernel and what we answer."""
+"""One call: what a runtime asks for is understood, done, answered and logged, here or by an agent."""

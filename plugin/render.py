@@ -11,8 +11,8 @@ from conf.versions import FIRST_VERSION_WITH_INTERFACE_MTU, FORMS, LATEST, SUPPO
 if TYPE_CHECKING:
     from netaddr import IPAddress
 
-    from conf.addresses import Dns, Route
     from conf.errors import CniError
+    from conf.ipam_config import Dns, Route
     from conf.result import Interface, Result, ResultIp
 
 

@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 def _strict(environment: Environment, document: Document) -> Request:
-    from conf.strict import read_request  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
+    from conf.call import read_request  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
 
     return read_request(environment, document)
 
 
 def _strict_ipam(environment: Environment, document: Document) -> Request:
-    from conf.strict import read_ipam_request  # noqa: PLC0415 - as above
+    from conf.call import read_ipam_request  # noqa: PLC0415 - as above
 
     return read_ipam_request(environment, document)
 

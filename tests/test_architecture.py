@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,8 @@ HAND_OVER = {"plugin/door.py: console/cli"}
 """The door is what both kinds of callers start: it hands people's words on, inside the function that needs it."""
 MODULES = sorted(str(path.relative_to(TREE)) for room in ROOMS for path in (TREE / room).rglob("*.py"))
 MAX_LINES = 300
+NAMED_FOR_THEIR_SUBJECT = ("console/cli/*", "console/doctor/*", "conf/ipam.py")
+"""A command's file is named for what people type, a check's for what it examines, a reader's for the key it reads."""
 EFFECTS = ("link.messages", "link.sysctl", "link.addressing", "subprocess")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 
@@ -50,7 +54,8 @@ IMPORTS = {
         "*", ("pydantic",), "models are for the edge; inside are plain frozen dataclasses", ("conf/models.py",)
     ),
     "SQLite is a store's": Law(
-        "*", ("sqlite3",), "policy must run on any store, and be tested on a dictionary", ("ipam/store/*",)
+        "*", ("sqlite3",), "policy must run on any store, and be tested on a dictionary",
+        ("ipam/store/*", "console/cli/replay.py"),
     ),
     "one starter of processes": Law(
         "*", ("subprocess", "multiprocessing", "pty"), "a call starts a process for one reason: another's IPAM plugin",
@@ -185,6 +190,11 @@ def test_names(law: Law) -> None:
     judged(law, {module: named_in(module) for module in MODULES})
 
 
+def name_of(module: str) -> str:
+    """The dotted name of a file."""
+    return module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
 def place(name: str) -> int:
     """Where in ORDER a file or a dotted name belongs; before all of it what is none of ours, or a room's face."""
     path = name.replace(".", "/")
@@ -200,6 +210,16 @@ def test_imports_point_left() -> None:
         if place(name) > place(module)
     }
     assert found == HAND_OVER
+
+
+def test_imports_have_no_circles() -> None:
+    """Neither at run time nor among types: a circle is one thing in two files, or a thing in the wrong one."""
+    names = {name_of(module): module for module in MODULES}
+    graph = {name: imported_by(module) & names.keys() - {name} for name, module in names.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" imports ".join(reversed(circle.args[1])), pytrace=False)
 
 
 def test_print_is_for_stderr() -> None:
@@ -224,6 +244,13 @@ def test_rooms_hold_only_what_they_should() -> None:
         "conf", "ipam", "ipam/store", "link", "plugin", "plugin/verbs", "agent", "console", "console/cli",
         "console/configs", "console/doctor", "console/lint", "console/survey",
     }  # fmt: skip
+
+
+def test_no_word_names_two_modules() -> None:
+    """Who reads a module's name in an import, a log or a traceback is not to ask which of two it is."""
+    own = [m for m in MODULES if not any(fnmatch(m, pattern) for pattern in NAMED_FOR_THEIR_SUBJECT)]
+    counted = Counter(name_of(module).rpartition(".")[2] for module in own)
+    assert [name for name, count in counted.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -14,14 +14,14 @@ import pytest
 
 from conf import errors
 from conf import models as conf_models
-from conf.addresses import BUILT_IN
+from conf.call import read_ipam_request, read_request
 from conf.document import read_document
 from conf.environment import REQUIRED_BY, Environment
 from conf.ipam import read_ipam
+from conf.ipam_config import BUILT_IN
 from conf.keys import UnknownKeys
 from conf.models import Keys, NetworkModel, PoolModel, RangeModel, StaticModel, validate
 from conf.settings import Settings, parse_settings
-from conf.strict import read_ipam_request, read_request
 from docs import generate
 from ipam.ranges import range_sets
 from tests.kernel.test_modes import TOPOLOGY

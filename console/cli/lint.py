@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conf.addresses import POOL
 from conf.errors import CniError, IoFailure
+from conf.ipam_config import POOL
 from console.cli.output import COLOURS, document, json_option, line, styled
 from console.cli.this_node import cni_path_option
 from console.configs.networks import SUFFIXES, Network, Unreadable, networks_in, read_json, read_text

@@ -8,16 +8,17 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Any
 
-from conf.addresses import BUILT_IN
 from conf.document import decode_object
 from conf.errors import DecodingFailure
+from conf.ipam_config import BUILT_IN
 from conf.keys import fold_keys
-from conf.network import LEAST_MTU
+from conf.link_config import LEAST_MTU
 from conf.settings import Settings
 from console.cli import netlink_words
-from ipam.store.sqlite import Connection, SqliteStore
+from ipam.store.sqlite import SqliteStore
 from ipam.store.witness import forget
 from link import messages, netlink, sysctl
 from link.netlink import KernelRefusal, Netlink

@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 
 from conf import models
-from conf.addresses import HOST_LOCAL, POOL, STATIC
-from conf.network import LEAST_MTU, MODES, MOST_MTU
+from conf.ipam_config import HOST_LOCAL, POOL, STATIC
+from conf.link_config import LEAST_MTU, MODES, MOST_MTU
 from conf.versions import SUPPORTED
 from console.cli.output import document
 

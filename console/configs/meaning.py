@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conf.addresses import BUILT_IN, HOST_LOCAL, IpamConfig
 from conf.environment import Environment
+from conf.ipam_config import BUILT_IN, HOST_LOCAL, IpamConfig
 
 if TYPE_CHECKING:
     from netaddr import IPAddress
@@ -51,7 +51,7 @@ class Understood:
 
 def understood(plugin: Plugin, *, is_main: bool) -> Understood:
     """Judge a configuration as an ADD of the main plugin would, or of its IPAM plugin. Raises CniError as that does."""
-    from conf.strict import read_ipam_request, read_request  # noqa: PLC0415 - 60 ms that who has no network need not wait
+    from conf.call import read_ipam_request, read_request  # noqa: PLC0415 - 60 ms that who has no network need not wait
     from ipam.resolve import read_built_in  # noqa: PLC0415 - as above
 
     environment = Environment("ADD", "nobody", "/", "eth0")

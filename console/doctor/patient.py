@@ -8,8 +8,8 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from agent.probe import probe
-from conf.addresses import IpamConfig
 from conf.errors import CniError, InvalidSettings, IoFailure
+from conf.ipam_config import IpamConfig
 from conf.settings import DEFAULT_PATH, Settings
 from console.configs.networks import CONF_DIR, Network, networks_in
 from console.lint.judge import judge
@@ -25,7 +25,7 @@ from plugin.release import BIN_DIRS, PROGRAM, is_ours
 
 if TYPE_CHECKING:
     from agent.probe import Heard
-    from conf.network import LinkConfig
+    from conf.link_config import LinkConfig
     from console.configs.meaning import Understood
     from console.configs.networks import Plugin, Unreadable
     from console.lint.judge import Verdict

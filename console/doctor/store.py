@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import CniError, InvalidSettings
 from console.doctor.finding import ERROR, WARNING, Finding, from_error
-from ipam.store.cures import RESCUE
+from ipam.store.sqlite_errors import RESCUE
 from plugin.journal import JournalHandler
 from plugin.node import read_settings
 

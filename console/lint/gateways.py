@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conf.addresses import IPV4, SCOPE_LINK
+from conf.ipam_config import IPV4, SCOPE_LINK
 from console.lint.finding import Finding, doubtful
 from ipam.ranges import canonical
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from conf import models, versions
-from conf.addresses import BUILT_IN, POOL, STATIC
 from conf.document import decode_object
 from conf.errors import CniError, InvalidNetworkConfig
+from conf.ipam_config import BUILT_IN, POOL, STATIC
 from conf.keys import UnknownKeys, did_you_mean, fold_keys
 from console.configs.meaning import Understood, understood
 from console.configs.positions import Path, parsed, spelled

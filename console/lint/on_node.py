@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Final
 
-from conf.addresses import BUILT_IN
 from conf.errors import CniError, IpamPluginMissing
+from conf.ipam_config import BUILT_IN
 from console.lint.finding import ERROR, Finding, at, doubtful, place, refused
 from console.survey import dhcp
 from ipam.resolve import find_in_path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPNetwork
 
-    from conf.network import LinkConfig
+    from conf.link_config import LinkConfig
     from console.configs.meaning import Understood
     from console.configs.networks import Plugin
     from console.lint.judge import Verdict

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from conf.addresses import STATIC
+from conf.ipam_config import STATIC
 from console.lint.finding import ERROR, WARNING, Finding, at, place
 from ipam.ranges import Range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from conf.network import LinkConfig
+    from conf.link_config import LinkConfig
     from console.configs.meaning import Understood
     from console.configs.networks import Network
     from ipam.ranges import Interval

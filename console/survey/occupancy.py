@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from conf.addresses import HOST_LOCAL, POOL
 from conf.errors import CniError
+from conf.ipam_config import HOST_LOCAL, POOL
 from console.configs.meaning import Understood, understood
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from netaddr import IPNetwork
 
-from conf.addresses import BUILT_IN, POOL
+from conf.ipam_config import BUILT_IN, POOL
 from console.survey.children import children
 from console.survey.namespaces import everywhere
 from console.survey.occupancy import pools_of

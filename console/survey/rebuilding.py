@@ -11,7 +11,7 @@ from conf.errors import StoreFailure
 from console.survey.proofs import lacking, marked
 from ipam.regular import read_regular
 from ipam.store import salvage
-from ipam.store.cures import RESCUE
+from ipam.store.sqlite_errors import RESCUE
 from ipam.store.view import SqliteView
 from ipam.store.witness import Seen
 from plugin.node import boot_id

@@ -9,7 +9,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ipam.store.sqlite import Connection
+    from sqlite3 import Connection
 
 DAILY: Final = ".daily"
 """What the copy of a day is called behind the database's name."""

@@ -9,8 +9,8 @@ from ipam.store.soundness import unsound
 
 if TYPE_CHECKING:
     import os
+    from sqlite3 import Connection
 
-    from ipam.store.sqlite import Connection
     from ipam.store.witness import Seen, Witness
 
 

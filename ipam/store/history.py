@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ipam.store.witness import Seen
 
 if TYPE_CHECKING:
-    from ipam.store.sqlite import Connection
+    from sqlite3 import Connection
 
 TABLE: Final = """CREATE TABLE IF NOT EXISTS history (
     id INTEGER PRIMARY KEY CHECK (id = 1),

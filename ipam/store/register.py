@@ -6,13 +6,13 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from ipam.lease import Attachment, Owner
-from ipam.store import pools
+from ipam.store import noted_pools
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from sqlite3 import Connection
 
     from ipam.ranges import RangeSet
-    from ipam.store.sqlite import Connection
 
 CIRCUMSTANCES: Final = (
     "netns", "netns_id", "device", "ipam", "ipam_dir", "boot_id", "created", "pod_namespace", "pod_name",
@@ -76,7 +76,7 @@ class SqliteRegister:
 
     def note_pools(self, directory: str, range_sets: Sequence[RangeSet]) -> None:
         """Remember the network's range sets, whose leases are in the directory or, for "", here."""
-        pools.note(self._run, self._network(), directory, self._boot_id, range_sets)
+        noted_pools.note(self._run, self._network(), directory, self._boot_id, range_sets)
 
     def _record(self, attachment: Attachment) -> int | None:
         owner, network = attachment.owner, self._network()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import StoreFailure
-from ipam.store import history, migration, schema
+from ipam.store import history, migration, tables
 from ipam.store.flock import locked_directory
-from ipam.store.leases import SqliteTransaction
 from ipam.store.salvage import NEW, VERSIONS, WRITE_AHEAD, write_plain
 from ipam.store.sqlite import SqliteStore
+from ipam.store.transaction import SqliteTransaction
 from ipam.store.witness import Witness
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _build(path: str, boot_id: str, content: bytes, adoptions: Sequence[Adoption
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in () if content else schema.STATEMENTS:
+        for statement in () if content else tables.STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
         migration.bring_up_to_date(connection)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ipam.regular import read_regular
-from ipam.store import history, migration, schema
+from ipam.store import history, migration, tables
 from ipam.store.copies import DAILY
 from ipam.store.log_frames import committed, image, read_frames
 from ipam.store.soundness import unsound
@@ -79,7 +79,7 @@ def is_ours(connection: sqlite3.Connection) -> bool:
     """Whether the database is a complete one of ours, of a version that is known here."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return bool(application == schema.APPLICATION_ID and 0 < version <= schema.VERSION)
+    return bool(application == tables.APPLICATION_ID and 0 < version <= tables.VERSION)
 
 
 def _candidates(path: str) -> Iterator[tuple[str, bytes]]:

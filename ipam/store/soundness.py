@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ipam.store.schema import next_blob
+from ipam.store.tables import next_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from ipam.store.sqlite import Connection
+    from sqlite3 import Connection
 
 MOST: Final = 5
 """Complaints that SQLite may make: it could make one for every page."""

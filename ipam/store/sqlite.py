@@ -10,20 +10,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Final
 
 from conf.errors import CniError, StoreFailure, StoreTooNew, TryAgain
-from ipam.store import history, migration, schema
+from ipam.store import history, migration, tables
 from ipam.store.copies import DailyCopy
-from ipam.store.cures import READ_ONLY, RESCUE, STATE_DIR, cure_of, is_busy, is_damage
 from ipam.store.flock import locked_directory
 from ipam.store.guard import Guard
-from ipam.store.leases import SqliteTransaction
 from ipam.store.opened import Opened, closed_on_error
 from ipam.store.privilege import cure_of_refusal, root_or
+from ipam.store.sqlite_errors import READ_ONLY, RESCUE, STATE_DIR, cure_of, is_busy, is_damage
+from ipam.store.transaction import SqliteTransaction
 from ipam.store.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-Connection = sqlite3.Connection
 
 LONG_LOG: Final = 4 << 20
 """Bytes of log after which a transaction moves it into the database: about two hundred transactions."""
@@ -85,7 +83,7 @@ class SqliteStore:
         self._drop()
 
     @contextmanager
-    def _exclusive(self) -> Iterator[Connection]:
+    def _exclusive(self) -> Iterator[sqlite3.Connection]:
         if not self._turn.acquire(timeout=self._wait):
             raise self._busy()
         try:
@@ -106,7 +104,7 @@ class SqliteStore:
         finally:
             self._turn.release()
 
-    def _begun(self) -> Connection:
+    def _begun(self) -> sqlite3.Connection:
         """Begin a transaction on the files that have the path then: an operator may put others there meanwhile."""
         for _ in range(ATTEMPTS):
             opened = self._opened = self._opened or self._open()
@@ -205,7 +203,7 @@ class SqliteStore:
                 os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
             yield
 
-    def _connect(self, mode: str = "rw") -> Connection:
+    def _connect(self, mode: str = "rw") -> sqlite3.Connection:
         name = self._path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         # Threads take turns at it, so that which of them uses it does not matter.
         connection = sqlite3.connect(
@@ -218,7 +216,7 @@ class SqliteStore:
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # as above
         return connection
 
-    def _is_complete(self, connection: Connection) -> bool:
+    def _is_complete(self, connection: sqlite3.Connection) -> bool:
         """Tell a finished database from one without anything in it; raises when it is neither."""
         # One look at all of it: somebody may complete it between two.
         connection.execute("BEGIN")
@@ -226,14 +224,14 @@ class SqliteStore:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         table = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
         connection.execute("COMMIT")
-        if application == schema.APPLICATION_ID and version > schema.VERSION:
-            text = f"lease database {self._path}: schema {version} is newer than {schema.VERSION}, the one known here"
+        if application == tables.APPLICATION_ID and version > tables.VERSION:
+            text = f"lease database {self._path}: schema {version} is newer than {tables.VERSION}, the one known here"
             raise StoreTooNew(f"{text}; install the version of cni-macvlan-py that wrote it", "nothing was changed")
-        if (application != schema.APPLICATION_ID or version < 1) and (application or version or table):
+        if (application != tables.APPLICATION_ID or version < 1) and (application or version or table):
             raise self._failure(f"it belongs to another program (application_id {application:#x})", RESCUE)
         return bool(version)
 
-    def _complete(self, connection: Connection) -> None:
+    def _complete(self, connection: sqlite3.Connection) -> None:
         """Make the tables, unless another maker has made them while this one waited."""
         if self._is_complete(connection):
             return
@@ -242,17 +240,17 @@ class SqliteStore:
         if mode != "wal":
             raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
         connection.execute("BEGIN IMMEDIATE")
-        for statement in schema.STATEMENTS:
+        for statement in tables.STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
         self._move_into_file(connection)
 
-    def _move_into_file(self, connection: Connection) -> None:
+    def _move_into_file(self, connection: sqlite3.Connection) -> None:
         """Empty the log: one that is lost must not leave a file that looks as if nothing had ever been in it."""
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._guard.witness.trust(os.stat(self._path))
 
-    def _trim(self, connection: Connection) -> None:
+    def _trim(self, connection: sqlite3.Connection) -> None:
         """Move a long log into the database; where others are busy with either, their own transactions will.
 
         What happens to the log is decided here and not by SQLite's defaults. Its last close would move the log, sync

@@ -12,14 +12,13 @@ from ipam.ranges import V4_MAPPED
 from ipam.regular import read_regular
 from ipam.store.files import LARGEST
 from ipam.store.lease_file import owner_of
-from ipam.store.pools import unpacked
+from ipam.store.noted_pools import unpacked
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.view import SqliteView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from ipam.store.sqlite import Connection
+    from sqlite3 import Connection
 
 EARLIER: Final = "(boot_id < :boot OR boot_id > :boot)"
 RANGE_SETS: Final = (

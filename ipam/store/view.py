@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 from itertools import groupby
+from sqlite3 import Connection
 from typing import TYPE_CHECKING, Final
 
 from netaddr import IPAddress
@@ -13,15 +14,15 @@ from netaddr import IPAddress
 from conf.errors import StoreFailure
 from ipam.lease import Attachment, Owner
 from ipam.regular import read_regular
-from ipam.store import migration, schema
+from ipam.store import migration, tables
 from ipam.store.copies import copy
-from ipam.store.cures import RESCUE
 from ipam.store.files import LARGEST
 from ipam.store.lease_file import is_address, owner_of
 from ipam.store.privilege import cure_of_refusal
 from ipam.store.register import COLUMNS
 from ipam.store.soundness import unsound
-from ipam.store.sqlite import Connection, SqliteStore
+from ipam.store.sqlite import SqliteStore
+from ipam.store.sqlite_errors import RESCUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ class SqliteView(SqliteStore):
         """Every attachment of every network, with the addresses that the database leases to it in their order."""
         with self._exclusive() as connection:
             return [
-                (_attachment(*known), tuple(schema.address_of(blob) for *_, blob in rows if blob is not None))
+                (_attachment(*known), tuple(tables.address_of(blob) for *_, blob in rows if blob is not None))
                 for known, rows in groupby(connection.execute(HOLDINGS), lambda row: row[:-1])
             ]
 
@@ -81,7 +82,7 @@ class SqliteView(SqliteStore):
             connection.close()
         self._refuse_loss()
         empty = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in schema.STATEMENTS:
+        for statement in tables.STATEMENTS:
             empty.execute(statement)
         return empty
 

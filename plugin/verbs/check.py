@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netaddr import IPNetwork
 
-    from conf.addresses import Route
+    from conf.ipam_config import Route
     from conf.request import Request
     from link.answers import KernelRoute, Link
     from plugin.node import Node

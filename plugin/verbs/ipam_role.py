@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from conf.addresses import STATIC
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import STATIC
 from conf.request import read_valid_attachments
 from conf.result import Result, ResultIp, read_result
 from ipam.lease import Owner

@@ -13,7 +13,7 @@ import pytest
 from conf.settings import Settings
 from console.cli.removal import Plan, Removal
 from console.survey.addresses import addresses
-from ipam.store import schema
+from ipam.store import tables
 from plugin.node import Node
 from tests.cli.command import call
 from tests.cli.operator import Operator, dual_stack, set_boot
@@ -159,7 +159,7 @@ def test_a_look_makes_nothing(runtime: Runtime, operator: Operator) -> None:
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        (f"PRAGMA user_version = {schema.VERSION + 1}", "install the version of cni-macvlan-py that wrote it"),
+        (f"PRAGMA user_version = {tables.VERSION + 1}", "install the version of cni-macvlan-py that wrote it"),
         ("PRAGMA application_id = 7", "belongs to another program"),
     ],
 )

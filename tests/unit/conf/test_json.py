@@ -9,7 +9,7 @@ import pytest
 
 from conf.document import DEEPEST, decode_json, decode_object
 from conf.errors import DecodingFailure, InvalidNetworkConfig
-from conf.network import LONGEST_NAME, LinkConfig
+from conf.link_config import LONGEST_NAME, LinkConfig
 
 
 def nested(levels: int, opening: str = '{"a":', closing: str = "}") -> bytes:

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
+from conf.call import read_request
 from conf.document import read_document
 from conf.environment import read_environment
 from conf.errors import InvalidNetworkConfig
 from conf.ipam import read_ipam
 from conf.request import Request, read_remains
-from conf.strict import read_request
 from ipam.resolve import _data_dir
 
 CALL = {"CNI_CONTAINERID": "c1", "CNI_NETNS": "/run/netns/c1", "CNI_IFNAME": "net1", "CNI_PATH": "/opt/cni/bin"}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Dns, Route
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import Dns, Route
 from conf.result import Interface, Result, ResultIp, read_result
 from conf.versions import FORMS
 from plugin.render import render_result

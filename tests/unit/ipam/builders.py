@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import RangeConfig
+from conf.ipam_config import RangeConfig
 from ipam.lease import Attachment, Owner
 from ipam.ranges import RangeSet, range_sets
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import StoreFailure, StoreTooNew
-from ipam.store import schema
+from ipam.store import tables
 from ipam.store.sqlite import SqliteStore
 from ipam.store.witness import forget
 from tests.unit.ipam.crashes import add
@@ -92,7 +92,7 @@ def test_damage_is_named_and_never_mended_by_forgetting(
 
 
 def test_a_newer_schema_is_left_alone(file: Path, opening: Callable[..., SqliteStore]) -> None:
-    execute(f"PRAGMA user_version = {schema.VERSION + 1}")(file)
+    execute(f"PRAGMA user_version = {tables.VERSION + 1}")(file)
     for _ in range(2):
         with pytest.raises(StoreTooNew) as caught:
             add(opening("sqlite", file.parent), "c2")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conf.addresses import HOST_LOCAL, IpamConfig
 from conf.errors import AddressUnavailable
+from conf.ipam_config import HOST_LOCAL, IpamConfig
 from ipam.in_process import DirectoryPool
 from ipam.store.files import FilesStore
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ipam.store import schema
+from ipam.store import tables
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView
 from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner
@@ -37,16 +37,16 @@ def state(tmp_path: Path) -> Path:
     path = tmp_path / "leases.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
-        for statement in schema.STATEMENTS:
+        for statement in tables.STATEMENTS:
             db.execute(ATTACHMENT1 if "TABLE attachment" in statement else statement)
         db.execute("PRAGMA user_version = 1")
         db.execute("INSERT INTO network (name) VALUES (?)", (NETWORK,))
         for number, each in enumerate(EARLIER, 1):
             name = each.owner.container_id
             db.execute(INSERT1, (name, each.netns, each.netns_id, each.device, each.ipam, each.boot_id, each.created))
-            blob = schema.blob_of(addresses(f"10.9.0.{number}")[0])
+            blob = tables.blob_of(addresses(f"10.9.0.{number}")[0])
             db.execute("INSERT INTO lease VALUES (1, ?, ?, 1)", (blob, number))
-        ends = [schema.blob_of(each) for each in addresses("10.9.0.1", "10.9.0.2")]
+        ends = [tables.blob_of(each) for each in addresses("10.9.0.1", "10.9.0.2")]
         db.execute("INSERT INTO used VALUES (1, ?, ?)", ends)
     return tmp_path
 
@@ -75,7 +75,7 @@ def test_the_first_call_brings_it_up_to_date(state: Path) -> None:
     for each in (store, another):
         with closing(each), each.transaction(NETWORK) as tx:
             assert tx.attachment(owner("c1")) == EARLIER[0]
-    assert (version_of(state), held(state)) == (schema.VERSION, HELD)
+    assert (version_of(state), held(state)) == (tables.VERSION, HELD)
 
 
 def test_it_is_the_database_that_a_new_node_gets(state: Path, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_whoever_is_killed_in_it_has_done_nothing(state: Path, tmp_path: Path) -
     last = int(crashes("at_every_call", "sqlite", place, "add"))
     versions = [version_of(place / str(number)) for number in range(last + 1)]
     assert versions == sorted(versions)
-    assert set(versions) == {1, schema.VERSION}
+    assert set(versions) == {1, tables.VERSION}
     for number in range(last):
         found = SqliteView(str(place / str(number)), "boot-1").holdings()
         assert [known for known, _ in found][:2] == EARLIER

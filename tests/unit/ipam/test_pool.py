@@ -11,7 +11,7 @@ from conf.errors import AddressUnavailable, CheckFailure, CniError, PoolExhauste
 from ipam import pool
 from ipam.lease import Owner
 from ipam.ranges import RangeSet
-from ipam.store import leases
+from ipam.store import transaction
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
 from tests.unit.ipam.builders import NETWORK, addresses, attachment, owner, sets, span
@@ -172,7 +172,7 @@ def test_the_directory_walks_on_from_the_last_address_as_the_reference_does(tmp_
 def test_addresses_of_an_endless_subnet_are_given_again_in_time(
     database: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leases, "REST", 3)
+    monkeypatch.setattr(transaction, "REST", 3)
     range_sets = sets(span("fd00::/64"))
     given = []
     for n in range(8):

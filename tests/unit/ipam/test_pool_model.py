@@ -19,8 +19,8 @@ from conf.errors import AddressUnavailable, PoolExhausted
 from ipam import pool
 from ipam.ranges import RangeSet
 from ipam.store.files import FilesStore
-from ipam.store.schema import address_of
 from ipam.store.sqlite import SqliteStore
+from ipam.store.tables import address_of
 from ipam.store.witness import forget
 from tests.examples import SAME_EVERYWHERE
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import RangeConfig
 from conf.errors import InvalidNetworkConfig
 from conf.ipam import MOST_RANGES
+from conf.ipam_config import RangeConfig
 from ipam.ranges import canonical, merged, range_sets
 from tests.examples import SAME_EVERYWHERE
 from tests.unit.ipam.builders import sets, span

@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import StoreFailure
 from ipam import pool
-from ipam.store import guard, schema, sqlite
+from ipam.store import guard, sqlite, tables
 from ipam.store.sqlite import SqliteStore
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 from tests.unit.ipam.crashes import add, delete
@@ -33,7 +33,7 @@ def header_only(path: Path) -> None:
 def interrupted_schema(path: Path) -> None:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("BEGIN")
-    db.execute(schema.STATEMENTS[0])
+    db.execute(tables.STATEMENTS[0])
     db.execute("ROLLBACK")
     db.close()
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conf.addresses import IpamConfig
 from conf.errors import PoolExhausted
+from conf.ipam_config import IpamConfig
 from ipam.in_process import DatabasePool, DirectoryPool
 from ipam.source import Source
 from ipam.store.files import FilesStore

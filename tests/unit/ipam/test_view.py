@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import StoreFailure, StoreTooNew
-from ipam.store import schema
+from ipam.store import tables
 from ipam.store.files import FilesStore
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView, files_held
@@ -61,7 +61,7 @@ def test_it_cannot_be_used_to_change_anything(file: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "error"),
     [
-        (f"PRAGMA user_version = {schema.VERSION + 1}", StoreTooNew),
+        (f"PRAGMA user_version = {tables.VERSION + 1}", StoreTooNew),
         ("PRAGMA application_id = 7", StoreFailure),
         ("DROP TABLE lease", StoreFailure),
     ],

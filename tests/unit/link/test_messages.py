@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Route
+from conf.ipam_config import Route
 from link import answers, messages, rtnl
 from link.answers import Link
 from link.messages import MacvlanAttributes, Message

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Dns, Route
 from conf.errors import PoolExhausted
+from conf.ipam_config import Dns, Route
 from conf.result import Interface, Result, ResultIp
 from conf.versions import FORMS, LATEST, SUPPORTED
 from plugin.render import render_error, render_result, render_versions

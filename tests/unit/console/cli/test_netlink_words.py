@@ -7,7 +7,7 @@ import socket
 import pytest
 from netaddr import IPAddress, IPNetwork
 
-from conf.addresses import Route
+from conf.ipam_config import Route
 from console.cli import netlink_words
 from link import messages
 from link.answers import Link

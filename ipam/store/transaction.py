@@ -13,7 +13,7 @@ from netaddr import IPAddress
 
 from ipam.lease import Owner
 from ipam.store.register import SqliteRegister
-from ipam.store.schema import ELSEWHERE, address_of, blob_of, next_blob
+from ipam.store.tables import ELSEWHERE, address_of, blob_of, next_blob
 
 if TYPE_CHECKING:
     from ipam.lease import Attachment

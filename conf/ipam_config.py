@@ -1,4 +1,4 @@
-"""The ``ipam`` object of a network configuration: ranges, static addresses, routes, DNS and the choice of store."""
+"""What an ``ipam`` object says, as values: ranges, static addresses, routes, DNS and the choice of store."""
 
 from __future__ import annotations
 

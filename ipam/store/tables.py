@@ -12,7 +12,7 @@ from typing import Final
 from netaddr import IPAddress
 
 from ipam.ranges import V4_MAPPED, V6
-from ipam.store import history, pools
+from ipam.store import history, noted_pools
 
 APPLICATION_ID: Final = 0x636E694D
 """``PRAGMA application_id``: "cniM"."""
@@ -75,7 +75,7 @@ STATEMENTS: Final = (
         seq INTEGER NOT NULL,
         PRIMARY KEY (network, address)) WITHOUT ROWID""",
     "CREATE INDEX released_order ON released (pool, seq)",
-    pools.TABLE,
+    noted_pools.TABLE,
     history.TABLE,
     history.BEGINNING,
     f"PRAGMA application_id = {APPLICATION_ID}",

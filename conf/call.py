@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conf import models
-from conf.addresses import POOL
 from conf.arguments import require_known, split_arguments
 from conf.document import remembering
 from conf.errors import InvalidNetworkConfig
+from conf.ipam_config import POOL
 from conf.keys import UnknownKeys, fold_keys
+from conf.link_config import LinkConfig
 from conf.models import validate
-from conf.network import LinkConfig
 from conf.request import Request
 from conf.scalars import parse_mac
 
