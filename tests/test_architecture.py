@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -260,6 +261,14 @@ def test_module(module: str) -> None:
     assert len((TREE / module).read_text().splitlines()) <= MAX_LINES
     assert Path(module).stem not in VAGUE
     assert not VAGUE & set(Path(module).parts)
+
+
+def test_the_pages_say_the_sentence() -> None:
+    """Who reads one of them knows the rooms, in their order."""
+    pages = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
+    said = ["".join(re.findall(r"^> \*\*`.*\n", (TREE / page).read_text(), re.MULTILINE)) for page in pages]
+    assert re.findall(r"\*\*`([^`]+)`\*\*", said[0]) == [*ROOMS, "cni-macvlan-py", "tests"]
+    assert said == said[:1] * len(pages)
 
 
 def test_the_door_is_small() -> None:
