@@ -23,6 +23,8 @@ NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
 """What the kernel answers where no namespace is, or the process that lived in it is no more."""
+NO_NAMESPACE = {errno.ENOTTY, errno.EINVAL}
+"""What it answers a question about a namespace that is asked of another file."""
 LEADS_NOWHERE = {errno.ELOOP, errno.ENAMETOOLONG}
 """What it answers for a path that leads to no file whoever asks, and however often."""
 
@@ -145,12 +147,18 @@ def _no_namespace(path: str, reason: str) -> InvalidNamespace:
 
 
 def adopt_namespace(path: str, descriptor: int) -> Namespace:
-    """Take over a descriptor that was opened at this path. Raises InvalidNamespace, having closed it."""
+    """Take over a descriptor that was opened at this path. Raises InvalidNamespace or TryAgain, having closed it."""
     try:
         if fcntl.ioctl(descriptor, NS_GET_NSTYPE) == CLONE_NEWNET:
             return Namespace(path, descriptor)
         reason = "it is a namespace of another type"
-    except OSError:
+    except OSError as error:
+        if error.errno not in NO_NAMESPACE:
+            os.close(descriptor)
+            raise TryAgain(
+                f"failed to look at netns {path!r}: {error.strerror}; call again",
+                "whether the container is gone is not known: nothing was removed or released",
+            ) from error
         reason = "it is no namespace file"
     os.close(descriptor)
     raise _no_namespace(path, reason)

@@ -44,6 +44,15 @@ def test_failpoints(stage_of: Callable[[str], Stage], tmp_path: Path, kind: str,
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("verb", ["DEL", "GC"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_namespace_that_does_not_say_what_it_is_is_not_gone(
+    stage_of: Callable[[str], Stage], verb: str, number: int
+) -> None:
+    stage = stage_of("dual stack pool")
+    assert tried(stage, verb, Failpoint("ioctl", number, "ENOMEM", lasting=True)) == []
+
+
 def traced(stage: Stage, verb: str, file: Path) -> list[str]:
     """What an undisturbed call calls, which is not the first of its kind."""
     for _ in range(2):
