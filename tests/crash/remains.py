@@ -37,6 +37,13 @@ def _look() -> Kernel:
     }
 
 
+def is_settled(namespace: Path, ifname: str) -> bool:
+    """Whether a link has an IPv6 address and none whose duplicate address detection goes on (IFA_F_TENTATIVE)."""
+    rows = map(str.split, inside(namespace, Path("/proc/thread-self/net/if_inet6").read_text).splitlines())
+    flags = [int(row[4], 16) for row in rows if row[5] == ifname]
+    return bool(flags) and not any(each & 0x40 for each in flags)
+
+
 def alias(namespace: Path, ifname: str) -> str:
     """The alias of a link; "" if it has none, or is not there."""
     command = ["nsenter", f"--net={namespace}", "ip", "link", "show", "dev", ifname]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ipam.store.witness import forget
+from tests.agent.process import until
 from tests.crash import remains
 from tests.crash.preload import Attached
 from tests.crash.stage import Stage
@@ -229,6 +230,7 @@ def test_second_add_leaves_the_first_alone_however_long_its_names(
     stage = stage_of("IPv4 pool")
     stage.whom = Attached("c" * length, stage.whom.netns)
     stage.call("ADD").expect()
+    until(lambda: remains.is_settled(stage.container.path, "net1"), "the link-local address is there to stay")
     before = stage.state()
     again = stage.call("ADD")
     assert again.status == 1, again.stderr
