@@ -34,6 +34,7 @@ LATE = (
     "difflib",
     "ipam.delegate",
     "ipam.store.files",
+    "link.homes",
     "plugin.record",
     "plugin.route",
     "plugin.verbs.add",
