@@ -51,10 +51,14 @@ class Witness:
         return Seen(generation, int(number), holds == "1") if number else None
 
     def note(self, seen: Seen) -> None:
-        """Remember the state, which is committed, unless another process has noted a later one meanwhile."""
+        """Remember the state, which is committed, unless another process has noted a later one meanwhile.
+
+        A later one that was empty hides nothing: an older copy may have its place by right.
+        """
         with suppress(OSError):
             before = self.seen()
-            if not (before and before.generation == seen.generation and before.number > seen.number):
+            is_late = before and before.generation == seen.generation and before.number > seen.number
+            if not (before and before.holds and is_late):
                 self._write(0, seen.generation, str(seen.number), str(int(seen.holds)))
 
     def trusts(self, status: os.stat_result) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conf.errors import StoreFailure
 from ipam.store import witness
 from ipam.store.sqlite import SqliteStore
 from ipam.store.witness import Seen, Witness, forget, place_of
+from tests.unit.ipam.builders import NETWORK, owner
 from tests.unit.ipam.crashes import add
 
 Opening = Callable[..., SqliteStore]
@@ -63,6 +65,27 @@ def test_where_run_cannot_be_written_it_is_beside_the_database(
         add(store, "c3")
     forget(str(tmp_path / "state"))
     assert not (tmp_path / "state" / "leases.db-seen").exists()
+
+
+def test_an_empty_one_that_went_back_hides_no_later_loss(opening: Opening, tmp_path: Path) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    store = opening("sqlite", state)
+    for name in ("c1", "c2", "c3"):
+        add(store, name)
+        with store.transaction(NETWORK) as tx:
+            tx.forget(owner(name))
+        store.close()
+        if not copy.exists():
+            shutil.copyfile(state / "leases.db", copy)
+    for each in state.glob("leases.db*"):
+        each.unlink()
+    shutil.copyfile(copy, state / "leases.db")
+    add(store, "c4")  # nothing was attached
+    store.close()
+    for each in state.glob("leases.db*"):
+        each.unlink()
+    with pytest.raises(StoreFailure, match="it had leases before"):
+        add(store, "c5")
 
 
 def test_a_damaged_one_has_seen_nothing(place: str) -> None:
