@@ -190,6 +190,9 @@ class SqliteStore:
                     self._complete(connection)
             elif status.st_size <= ONE_PAGE:
                 self._move_into_file(connection)
+            if not os.path.exists(f"{self._path}-wal"):
+                with maker():
+                    self._begin_log(connection)
             migration.bring_up_to_date(connection)
             return Opened.at(self._path, connection, status)
 
@@ -236,14 +239,18 @@ class SqliteStore:
         if self._is_complete(connection):
             return
         self._refuse_loss()
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
+        self._begin_log(connection)
         connection.execute("BEGIN IMMEDIATE")
         for statement in tables.STATEMENTS:
             connection.execute(statement)
         connection.execute("COMMIT")
         self._move_into_file(connection)
+
+    def _begin_log(self, connection: sqlite3.Connection) -> None:
+        """Have changes go to a log; a copy that somebody has put here (``copies.copy``) has none."""
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise self._failure(f"its file system cannot do WAL ({mode})", "put state_dir on a local disk")
 
     def _move_into_file(self, connection: sqlite3.Connection) -> None:
         """Empty the log: one that is lost must not leave a file that looks as if nothing had ever been in it."""

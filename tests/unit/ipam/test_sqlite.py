@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from conf.errors import StoreFailure
 from ipam import pool
 from ipam.store import guard, sqlite, tables
+from ipam.store.soundness import unsound
 from ipam.store.sqlite import SqliteStore
 from tests.unit.ipam.builders import NETWORK, attachment, owner, sets, span
 from tests.unit.ipam.crashes import add, delete
@@ -131,3 +133,26 @@ def test_the_file_is_not_read_anew_after_each_checkpoint(
             delete(store, "c1")
         states.add(file.stat().st_mtime_ns)
     assert len(states) > 3
+
+
+def test_a_copy_put_in_its_place_has_a_log_again(
+    opening: Callable[..., SqliteStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one each change would be written twice, and the file read anew for each."""
+    add(opening("sqlite", tmp_path / "state"), "c1")
+    place = tmp_path / "other"
+    place.mkdir()
+    shutil.copyfile(tmp_path / "state" / "leases.db.daily", place / "leases.db")
+    looks: list[object] = []
+
+    def look(connection: sqlite3.Connection) -> str:
+        looks.append(connection)
+        return unsound(connection)
+
+    monkeypatch.setattr(guard, "unsound", look)
+    stores = [opening("sqlite", place) for _ in range(2)]
+    for number in range(3):
+        for name, store in enumerate(stores):
+            add(store, f"{name}-{number}")
+    assert (place / "leases.db-wal").stat().st_size > 0
+    assert len(looks) <= 2, "one for each process"
