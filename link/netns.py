@@ -1,24 +1,23 @@
-"""Network namespaces: open, identify, lock, enter and leave; the only module that switches namespaces and roots."""
+"""Network namespaces: open, identify, lock, enter and leave; and where a thread comes home to."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
 import os
-import sys
 from contextlib import closing, contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from conf.errors import InvalidEnvironment, InvalidNamespace, TryAgain, UnknownContainer
 from link import locks
+from link.thread import CLONE_FS, CLONE_NEWNET, CLONE_NEWNS, make_root, move_thread, part_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ipam.patience import Patience
 
-CLONE_NEWNET, CLONE_NEWNS, CLONE_FS = 0x40000000, 0x00020000, 0x00000200  # linux/sched.h
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
 GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESRCH}
@@ -84,14 +83,14 @@ class _Visit:
     def __enter__(self) -> None:
         self._home = _open_own()
         try:
-            _setns(self._descriptor)
+            move_thread(self._descriptor)
         except BaseException:
             os.close(self._home)
             raise
 
     def __exit__(self, *_: object) -> None:
         try:
-            _setns(self._home)
+            move_thread(self._home)
         finally:
             os.close(self._home)
 
@@ -183,11 +182,11 @@ def throw_away() -> Iterator[Namespace]:
     """A new namespace without a name, for a try: with the block's end it is gone, and all that was made in it."""
     home = _open_own()
     try:
-        _unshare(CLONE_NEWNET)
+        part_thread(CLONE_NEWNET)
         try:
             made = Namespace("a throw-away namespace", _open_own())
         finally:
-            _setns(home)
+            move_thread(home)
     finally:
         os.close(home)
     try:
@@ -236,73 +235,20 @@ class Home:
         try:
             try:
                 # A thread's own from now on: threads that share these change neither mount namespace nor root.
-                _unshare(CLONE_FS)
+                part_thread(CLONE_FS)
                 if abroad:
-                    _setns(mount, CLONE_NEWNS)
+                    move_thread(mount, CLONE_NEWNS)
                 if root is not None:
-                    _make_root(root)
-                _setns(network)
+                    make_root(root)
+                move_thread(network)
             except OSError as error:
                 raise NotANamespace(str(error)) from error
             yield
         finally:
             try:
-                _setns(self._network)
+                move_thread(self._network)
                 if abroad:
-                    _setns(self._mount, CLONE_NEWNS)
-                _make_root(self._root)
+                    move_thread(self._mount, CLONE_NEWNS)
+                make_root(self._root)
             except OSError as error:
                 raise NoWayHome(str(error)) from error
-
-
-def _make_root(directory: int) -> None:
-    """Have the calling thread begin its paths at a directory, relative ones too.
-
-    Most callers' root is that of their mount namespace, where setns(2) leads: there this may be forbidden.
-    """
-    os.fchdir(directory)
-    try:
-        os.chroot(".")
-    except PermissionError:
-        if not os.path.samestat(os.stat("/"), os.fstat(directory)):
-            raise
-
-
-def visit_mount_namespace() -> None:
-    """Leave the mount namespace and come back, as a thread of an agent does; for a thread that ends afterwards.
-
-    Raises OSError where this cannot be done.
-    """
-    home = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _unshare(CLONE_FS)
-        _unshare(CLONE_NEWNS)
-        _setns(home, CLONE_NEWNS)
-    finally:
-        os.close(home)
-
-
-if sys.version_info >= (3, 12):
-
-    def _unshare(kind: int) -> None:
-        os.unshare(kind)
-
-    def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
-        os.setns(descriptor, kind)
-
-else:
-    import ctypes
-
-    LIBC = ctypes.CDLL(None, use_errno=True)
-
-    def _unshare(kind: int) -> None:
-        if LIBC.unshare(kind) < 0:
-            _raise_errno()
-
-    def _setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
-        if LIBC.setns(descriptor, kind) < 0:
-            _raise_errno()
-
-    def _raise_errno() -> NoReturn:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))

@@ -64,7 +64,7 @@ IMPORTS = {
     ),
     "one caller of the C library": Law(
         "*", ("ctypes",), "what a thread may do to itself is dangerous enough in one file, memory's ways in another",
-        ("link/netns.py", "agent/large.py"),
+        ("link/thread.py", "agent/large.py"),
     ),
     "sockets": Law(
         "*", ("socket", "_socket"),
@@ -97,7 +97,7 @@ IMPORTS = {
 
 NAMES = {
     "one switcher of namespaces": Law(
-        "*", ("setns", "unshare"), "a thread that is lost is found in one file", ("link/netns.py",)
+        "*", ("setns", "unshare"), "a thread that is lost is found in one file", ("link/thread.py",)
     ),
     "one answer on stdout": Law(
         "*", ("sys.stdout", "sys.__stdout__"), "one JSON document: whoever else prints, breaks it", ("console/cli/*",)

@@ -13,7 +13,8 @@ from link import messages, sysctl
 from link.macvlan import KIND
 from link.messages import MacvlanAttributes
 from link.netlink import KernelRefusal, Netlink
-from link.netns import throw_away, visit_mount_namespace
+from link.netns import throw_away
+from link.thread import visit_mount_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
