@@ -53,7 +53,7 @@ def test_whoever_logs_in_an_agent_is_sparing() -> None:
     names = [f"agent.{each.name}" for each in pkgutil.iter_modules(agent.__path__)]
     loggers = {name: vars(importlib.import_module(name)).get("log") for name in names}
     lavish = {name for name, log in loggers.items() if isinstance(log, logging.Logger) and not is_sparing(log)}
-    assert lavish == {"plugin.spawn"}, "which is a call's process, and logs once"
+    assert lavish == set()
 
 
 def is_sparing(log: logging.Logger) -> bool:
