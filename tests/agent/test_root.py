@@ -59,10 +59,10 @@ class Root:
 
 @contextmanager
 def root_directory(directory: Path) -> Iterator[Root]:
-    """The node's programs and the test's directory; /etc, /var and /plugins of its own."""
+    """The node's programs and the test's directory; an /etc, /var, /plugins and place in /run of its own."""
     place, files = directory / "root", directory / "files"
     place.mkdir()
-    own = {f"/{name}": files / name for name in ("etc", "var", "plugins")}
+    own = {f"/{name}": files / name for name in ("etc", "var", "plugins", "run/cni-macvlan-py")}
     for source in own.values():
         source.mkdir(parents=True)
     nodes = ("/usr", "/proc", "/sys", "/dev", "/run", sys.base_prefix, str(REPOSITORY), str(directory))
