@@ -145,7 +145,7 @@ class SqliteStore:
     def _drop(self) -> None:
         opened, self._opened = self._opened, None
         if opened:
-            opened.close()
+            opened.close(self._guard.witness.trusts)
         self._guard.witness.close()
 
     def _look(self) -> os.stat_result | None:

@@ -88,6 +88,25 @@ def test_an_empty_one_that_went_back_hides_no_later_loss(opening: Opening, tmp_p
         add(store, "c5")
 
 
+def test_who_kept_a_log_does_not_save_it_to_an_older_file(
+    opening: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    store = opening("sqlite", state)
+    with monkeypatch.context() as patch:
+        patch.setattr("ipam.store.sqlite.LONG_LOG", 0)  # all of it is moved into the file
+        add(store, "c1")
+        shutil.copyfile(state / "leases.db", copy)
+        add(store, "c2")
+    add(store, "c3")
+    shutil.copyfile(copy, state / "leases.db")
+    (state / "leases.db-wal").unlink()
+    (state / "leases.db-shm").unlink()
+    for _ in range(2):
+        with pytest.raises(StoreFailure, match="changes are lost"):
+            add(store, "c4")
+
+
 def test_a_damaged_one_has_seen_nothing(place: str) -> None:
     seen = Witness(place, BOOT)
     seen.note(Seen("g", 6, holds=True))
