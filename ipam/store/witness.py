@@ -76,6 +76,10 @@ class Witness:
         if fd is not None:
             os.close(fd)
 
+    def __del__(self) -> None:
+        """Let go of the file, as SQLite does of the database's: an agent drops stores that it has no use for."""
+        self.close()
+
     def _read(self, position: int, count: int) -> list[str] | None:
         try:
             if self._fd is None:

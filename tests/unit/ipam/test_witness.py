@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import shutil
@@ -127,3 +128,12 @@ def test_who_has_no_descriptor_left_is_not_told_that_nothing_was_seen(place: str
             Witness(place, BOOT).seen()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_store_that_is_dropped_leaves_no_descriptor(tmp_path: Path) -> None:
+    """As an agent drops the one that was used least, where its callers have many state directories."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(3):
+        add(SqliteStore(str(tmp_path / str(number)), BOOT), "c1")
+    gc.collect()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
