@@ -41,6 +41,22 @@ def residents() -> Iterator[tuple[str, int]]:
             yield inode, int(name)
 
 
+def inhabitant(index: int) -> str:
+    """A process in whose namespace a device of this number is up, of those we may not look at; "" for none.
+
+    Which namespace a process lives in is told to who may trace it, what devices are there to everybody.
+    """
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            os.stat(f"/proc/{name}/ns/net")
+        except PermissionError:
+            if _sees(name, index):
+                return name
+        except OSError:
+            continue
+    return ""
+
+
 def mounts() -> list[str]:
     """The lines of mountinfo (proc_pid_mountinfo(5))."""
     for path in MOUNTS:
@@ -63,3 +79,12 @@ def _home_of(process: str) -> str:
         return str(os.stat(f"/proc/{process}/ns/net").st_ino)
     except OSError:
         return ""
+
+
+def _sees(process: str, index: int) -> bool:
+    """Whether a device of this number receives anything where the process lives; one that is up does."""
+    try:
+        with open(f"/proc/{process}/net/dev_mcast", encoding="utf-8", errors="surrogateescape") as lines:
+            return any(line.startswith(f"{index} ") for line in lines)
+    except OSError:
+        return False

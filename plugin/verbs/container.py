@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, UnknownContainer
+from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, TryAgain, UnknownContainer
 from link import loopback, macvlan
 from link.netlink import Netlink
 from link.netns import Namespace, own_identity
@@ -88,9 +88,12 @@ def stray(known: Attachment, node: Node) -> Namespace | None:
     """The recorded namespace where it lives on without its path: by another name, or by a process that stayed.
 
     A number is given again soon: what is found may be another namespace. So a record ``of_a_stray`` goes with it, by
-    which nothing is removed but what was made for the attachment.
+    which nothing is removed but what was made for the attachment. Raises TryAgain where it may not be opened.
     """
-    if not known.device or known.boot_id != node.boot_id or known.netns_id not in node.homes:
+    if not known.device or known.boot_id != node.boot_id:
+        return None
+    if known.netns_id not in node.homes:
+        _require_nobody(known.owner)
         return None
     try:
         namespace = node.open_namespace(node.homes[known.netns_id])
@@ -100,6 +103,18 @@ def stray(known: Attachment, node: Node) -> Namespace | None:
         return namespace
     namespace.close()
     return None
+
+
+def _require_nobody(owner: Owner) -> None:
+    """Raise TryAgain where the owner's interface is up in the namespace of a process that we may not look at."""
+    from link.homes import inhabitant  # noqa: PLC0415 - as in Node.homes
+
+    if process := inhabitant(macvlan.index_of(owner.container_id, owner.ifname)):
+        raise TryAgain(
+            f'interface "{owner.ifname}" lives on in the namespace of process {process}, which may not be opened; '
+            "let root open it, with CAP_SYS_PTRACE, and call again",
+            "its path is gone; nothing was removed or released",
+        )
 
 
 def of_a_stray(known: Attachment) -> Attachment:

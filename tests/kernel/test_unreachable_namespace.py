@@ -133,6 +133,36 @@ def test_a_namespace_that_has_lost_its_name_gives_its_interface_up_as_long_as_so
             tenant.kill()
 
 
+@pytest.mark.parametrize("verb", ["DEL", "GC", "ADD"])
+def test_a_namespace_that_has_lost_its_name_and_may_not_be_opened_keeps_its_lease(
+    lan: Lan, runtime: Runtime, verb: str
+) -> None:
+    """As for an agent without CAP_SYS_PTRACE: who lives there is not told, what lives there is."""
+    config = runtime.config(runtime.pool(SUBNET4), cniVersion="1.1.0")
+    container = lan.container()
+    elsewhere = str(lan.container().path)
+    runtime.add(config, container).expect()
+    tenant = subprocess.Popen(
+        ["nsenter", f"--net={container.path}", *UNPRIVILEGED, "sh", "-c", "echo in; exec sleep 600"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with tenant:
+        try:
+            assert tenant.stdout is not None
+            tenant.stdout.readline()
+            subprocess.run(["ip", "netns", "del", container.name], check=True)
+            asked = config | {"cni.dev/valid-attachments": []} if verb == "GC" else config
+            netns = elsewhere if verb == "ADD" else str(container.path)
+            without = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+            done = call_limited(runtime, verb, asked, container, netns, *without)
+            assert (json.loads(done.stdout)["code"], len(runtime.held())) == (11, 1), done
+            assert f"process {tenant.pid}" in done.stdout
+            runtime.delete(config, container).expect()
+            assert runtime.held() == []
+        finally:
+            tenant.kill()
+
+
 @pytest.mark.parametrize("what", ["a FIFO", "a directory", "a file", "another kind of namespace"])
 def test_what_is_no_namespace_proves_the_container_gone(lan: Lan, runtime: Runtime, what: str) -> None:
     config = runtime.config(runtime.pool(SUBNET4))
