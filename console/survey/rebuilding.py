@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from ipam.regular import read_regular
 from ipam.store import salvage
 from ipam.store.sqlite_errors import RESCUE
 from ipam.store.view import SqliteView
-from ipam.store.witness import Seen
+from ipam.store.witness import Seen, Witness
 from plugin.node import boot_id
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def from_what_is_left(state_dir: str, plugins: Sequence[Plugin], network: str) -
         return Rebuilt("", "the present database", b"", recorded, lacking(recorded, marked(network), plugins))
     with _scratch() as directory:
         nothing = Seen("", 0, holds=False)
+        path, scratch = os.path.join(state_dir, "leases.db"), os.path.join(directory, "try")
         try:
-            best = salvage.best_of(os.path.join(state_dir, "leases.db"), os.path.join(directory, "try"), nothing)
+            with closing(Witness(state_dir, boot_id())) as witness:
+                seen = witness.seen() or nothing
+            best = salvage.best_of(path, scratch, nothing, seen.generation)
         except OSError as error:
             raise StoreFailure(f"{error}; what is in it can only be rescued once it can be read", "") from error
         recorded = _recorded(best.content, directory)

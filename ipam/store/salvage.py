@@ -39,17 +39,28 @@ class Salvaged:
     state: Seen
 
 
-def best_of(path: str, scratch: str, nothing: Seen) -> Salvaged:
+def best_of(path: str, scratch: str, nothing: Seen, generation: str = "") -> Salvaged:
     """The newest of all sound states of the database at ``path``; ``scratch`` is a file that is made and removed.
 
-    Raises OSError where a file is there and cannot be read: what it has is not to be forgotten for that.
+    A copy of another database is none of its states, unless that ``generation`` was seen last. Raises OSError where a
+    file is there and cannot be read: what it has is not to be forgotten for that.
     """
     best = Salvaged(b"", "nothing: no sound copy is left", nothing)
     for origin, content in _candidates(path):
         state = state_of(content, scratch)
-        if state and (not best.content or state.number > best.state.number):
+        if state and (not best.content or _is_newer(state, best.state, generation)):
             best = Salvaged(content, origin, state)
     return best
+
+
+def _is_newer(found: Seen, best: Seen, generation: str) -> bool:
+    """Whether a state is the better one; numbers of different generations say nothing of each other.
+
+    What an earlier release left has none, and gets one with its next change.
+    """
+    if best.generation and found.generation != best.generation:
+        return found.generation == generation
+    return found.number > best.number
 
 
 def state_of(content: bytes, scratch: str) -> Seen | None:

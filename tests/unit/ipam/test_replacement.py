@@ -11,8 +11,10 @@ import pytest
 
 from conf.errors import StoreFailure
 from ipam.store.replacement import Held
+from ipam.store.salvage import best_of, state_of
 from ipam.store.sqlite import SqliteStore
 from ipam.store.view import SqliteView
+from ipam.store.witness import Seen, forget
 from tests.unit.ipam.crashes import add, crashes, delete, rescue
 
 Opening = Callable[..., SqliteStore]
@@ -100,3 +102,23 @@ def test_a_new_one_that_cannot_be_written_leaves_the_former_in_use(template: Pat
         rescue(str(template))
     add(opening("sqlite", template), "c9")
     assert holders(template) == {*KEPT, "c9"}
+
+
+def test_a_copy_of_another_database_is_taken_only_where_that_was_seen_last(opening: Opening, tmp_path: Path) -> None:
+    """Of one that was removed the copy of the day stays, with more changes than the one made since has."""
+    place, nothing = tmp_path / "state", Seen("", 0, holds=False)
+    former = opening("sqlite", place)
+    for number in range(3):
+        add(former, f"c{number}")
+    former.close()
+    copy = place / "leases.db.daily"
+    (place / "leases.db").replace(copy)
+    for each in place.glob("leases.db-*"):
+        each.unlink()
+    forget(str(place))
+    add(opening("sqlite", place), "new")
+    file, scratch = str(place / "leases.db"), str(tmp_path / "scratch")
+    other = state_of(copy.read_bytes(), scratch)
+    assert other is not None
+    assert best_of(file, scratch, nothing).state.generation != other.generation
+    assert best_of(file, scratch, nothing, other.generation).state == other
