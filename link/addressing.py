@@ -148,9 +148,9 @@ def _set_sysctls(container: Netlink, link: Link, *, ipv6: bool) -> None:
     if not ipv6:
         return
     try:
+        sysctl.write("ipv6", link.name, "keep_addr_on_down", "1")  # first: where it is set DEL looks at lo
         loopback.switch_on(container)
         sysctl.write("ipv6", link.name, "disable_ipv6", "0")
-        sysctl.write("ipv6", link.name, "keep_addr_on_down", "1")
     except OSError as error:
         cure = "give the container a writable /proc/sys/net/ipv6"
         if link.mtu < LEAST_MTU_IPV6:

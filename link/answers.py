@@ -20,6 +20,7 @@ class Link:
     ``parent_namespace`` is the number by which the device's namespace knows the parent's, None where they are one.
     ``port_of`` is the ifindex of the bridge, bond or the like that the device is a port of, 0 for none, and
     ``port_kind`` that one's kind; ``mode`` is a macvlan's mode; ``carrier`` tells whether frames can leave.
+    ``keeps_addresses`` is a macvlan's sysctl ``keep_addr_on_down``, which an ADD sets with an IPv6 address.
     """
 
     index: int
@@ -36,6 +37,7 @@ class Link:
     port_kind: str
     alias: str
     mode: str
+    keeps_addresses: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,14 @@ def read_link(message: bytes) -> Link:
         port_kind=read_text(info.get(rtnl.IFLA_INFO_SLAVE_KIND)),
         alias=read_text(attributes.get(rtnl.IFLA_IFALIAS)),
         mode=MODE_NAMES.get(_number(data.get(rtnl.IFLA_MACVLAN_MODE)), ""),
+        keeps_addresses=kind == "macvlan" and _keeps_addresses(attributes.get(rtnl.IFLA_AF_SPEC, b"")),
     )
+
+
+def _keeps_addresses(families: bytes) -> bool:
+    ipv6 = read_attributes(read_attributes(families).get(rtnl.AF_INET6, b""))
+    position = 4 * rtnl.DEVCONF_KEEP_ADDR_ON_DOWN
+    return _number(ipv6.get(rtnl.IFLA_INET6_CONF, b"")[position : position + 4]) != 0
 
 
 def read_namespace_number(message: bytes) -> int | None:

@@ -155,6 +155,8 @@ def remove_interface(namespace: Namespace, owner: Owner, known: Attachment | Non
         link = macvlan.find(container, owner.container_id, owner.ifname)
         if link is not None and is_removable(link, owner, known, namespace):
             macvlan.delete(container, link.index)
+            if not link.keeps_addresses:  # it had no IPv6 address from us, for which the loopback would be changed
+                return
         elif link is not None:
             log.warning("%s in %s is not ours (%s) and stays", link.name, namespace.path, link.kind or "hardware")
         loopback.switch_back(container, namespace)

@@ -161,6 +161,16 @@ def test_ipv6_of_the_loopback_is_off_again_behind_the_last_attachment(lan: Lan, 
     assert ipv6_of_loopback(container) == (1, None)
 
 
+def test_ipv6_of_the_loopback_is_off_again_where_the_interface_has_gone_before(lan: Lan, runtime: Runtime) -> None:
+    container = lan.container()
+    container.sysctl("net/ipv6/conf/lo/disable_ipv6", 1)
+    config = runtime.config(static("fd00:9::50/64"))
+    runtime.add(config, container).expect()
+    container.batch("link delete net1")
+    runtime.delete(config, container).expect()
+    assert ipv6_of_loopback(container) == (1, None)
+
+
 def test_ipv6_of_a_loopback_that_had_it_stays_on(lan: Lan, runtime: Runtime) -> None:
     container = lan.container()
     before = ipv6_of_loopback(container)

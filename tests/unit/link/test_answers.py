@@ -138,3 +138,12 @@ def test_an_unreachable_destination_is_no_way_there() -> None:
 @pytest.mark.parametrize(("value", "text"), [(None, ""), (b"", ""), (b"eth0\0", "eth0"), (b"\xff\0\0", "\ufffd")])
 def test_text(value: bytes | None, text: str) -> None:
     assert answers.read_text(value) == text
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_macvlan_tells_whether_it_keeps_its_ipv6_addresses(kept: bool) -> None:  # noqa: FBT001 - a parameter
+    sysctls = number(7) * rtnl.DEVCONF_KEEP_ADDR_ON_DOWN + number(kept) + number(7)
+    families = attribute(rtnl.AF_INET6 | NLA_F_NESTED, attribute(rtnl.IFLA_INET6_CONF, sysctls))
+    info = attribute(rtnl.IFLA_LINKINFO, attribute(rtnl.IFLA_INFO_KIND, b"macvlan\0"))
+    assert link(info, attribute(rtnl.IFLA_AF_SPEC, families)).keeps_addresses is kept
+    assert not link(info).keeps_addresses
