@@ -50,7 +50,8 @@ class Range:
         return f"{canonical(self.first)}-{canonical(self.last)}"
 
     def __contains__(self, address: IPAddress) -> bool:
-        return bool(self.first <= address <= self.last)
+        # Numbers: netaddr makes two keys for each comparison of addresses.
+        return bool(self.first.value <= address.value <= self.last.value and address.version == self.first.version)
 
     def overlaps(self, other: Range) -> bool:
         """Tell whether an address lies in both."""

@@ -18,13 +18,15 @@ TABLE: Final = """CREATE TABLE IF NOT EXISTS history (
     generation TEXT NOT NULL,
     number INTEGER NOT NULL)"""
 BEGINNING: Final = "INSERT OR IGNORE INTO history VALUES (1, lower(hex(randomblob(8))), 0)"
+# RETURNING would spare the look that follows, but has SQLite keep a journal of the statement: 50 us.
+COUNT: Final = "UPDATE history SET number = number + 1 WHERE id = 1"
 STATE: Final = "SELECT generation, number, EXISTS (SELECT 1 FROM attachment) FROM history"
 
 
 def advance(connection: Connection) -> Seen:
     """Count a change, in its own transaction."""
     try:
-        counted = connection.execute("UPDATE history SET number = number + 1").rowcount
+        counted = connection.execute(COUNT).rowcount
     except OperationalError as error:
         _require_no_table(error)
         connection.execute(TABLE)

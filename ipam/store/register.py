@@ -31,7 +31,10 @@ ELSEWHERE: Final = (
     f"SELECT name, {COLUMNS} FROM attachment JOIN network ON network.id = attachment.network"  # noqa: S608 - as above
     " WHERE name <> ? AND container_id = ? AND ifname = ?"
 )
-INSERT: Final = f"INSERT INTO attachment (network, {COLUMNS}) VALUES (?, {MARKS})"  # noqa: S608 - constants only
+INSERT: Final = (
+    f"INSERT INTO attachment (network, {COLUMNS}) VALUES (?, {MARKS})"  # noqa: S608 - constants only
+    " ON CONFLICT (network, container_id, ifname) DO NOTHING"
+)
 UPDATE: Final = f"UPDATE attachment SET ({COLUMNS}) = ({MARKS}) WHERE id = ?"  # noqa: S608 - constants only
 
 
@@ -43,6 +46,7 @@ class SqliteRegister:
         self._name = network
         self._boot_id = boot_id
         self._id = self._number("SELECT id FROM network WHERE name = ?", network)
+        self._recorded: tuple[Attachment, int | None] | None = None  # the last one, and the number of its row
 
     def record(self, attachment: Attachment) -> None:
         """Remember the attachment in place of what was known about its owner."""
@@ -64,6 +68,7 @@ class SqliteRegister:
 
     def forget(self, owner: Owner) -> None:
         """Forget the owner."""
+        self._recorded = None
         self._run(
             "DELETE FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
             (self._id, owner.container_id, owner.ifname),
@@ -81,11 +86,12 @@ class SqliteRegister:
     def _record(self, attachment: Attachment) -> int | None:
         owner, network = attachment.owner, self._network()
         values = (owner.container_id, owner.ifname, *circumstances_of(attachment))
-        known = self._attachment_id(owner)
-        if known is not None:
-            self._run(UPDATE, (*values, known))
-            return known
-        return self._run(INSERT, (network, *values)).lastrowid
+        made = self._run(INSERT, (network, *values))
+        row = made.lastrowid if made.rowcount else self._attachment_id(owner)
+        if not made.rowcount:
+            self._run(UPDATE, (*values, row))
+        self._recorded = attachment, row
+        return row
 
     def _network(self) -> int | None:
         """Return the network's number, which a network gets with its first lease or attachment."""

@@ -98,7 +98,7 @@ class SqliteStore:
             if seen:
                 self._guard.witness.note(seen)
                 self._daily.make_if_due(connection)
-            self._trim(connection)
+                self._trim(connection)
         except sqlite3.Error as error:
             raise self._explained(error) from error
         finally:

@@ -26,6 +26,9 @@ ADDED: Final = ("delegation TEXT NOT NULL DEFAULT ''", "serial INTEGER NOT NULL 
 ELSEWHERE: Final = 0
 """The ``released.pool`` of an address that its own pool may not give at present (excluded, or a gateway)."""
 
+MAPPED: Final = range(V4_MAPPED.first, V4_MAPPED.last + 1)
+"""The numbers of IPv4 addresses as IPv6 ones."""
+
 STATEMENTS: Final = (
     """CREATE TABLE network (
         id INTEGER PRIMARY KEY,
@@ -85,13 +88,18 @@ STATEMENTS: Final = (
 
 def blob_of(address: IPAddress) -> bytes:
     """Return the 16 bytes under which the address is stored."""
-    return int(address.value + (0 if address.version == V6 else V4_MAPPED.first)).to_bytes(16)
+    return packed(address.value, address.version)
+
+
+def packed(value: int, version: int) -> bytes:
+    """Return the 16 bytes of the address that has this number in its family."""
+    return (value if version == V6 else value + MAPPED.start).to_bytes(16)
 
 
 def address_of(blob: bytes) -> IPAddress:
     """Return the address that is stored as these 16 bytes."""
     value = int.from_bytes(blob)
-    return IPAddress(value - V4_MAPPED.first, 4) if V4_MAPPED.first <= value <= V4_MAPPED.last else IPAddress(value, V6)
+    return IPAddress(value - MAPPED.start, 4) if value in MAPPED else IPAddress(value, V6)
 
 
 def next_blob(blob: bytes) -> bytes:

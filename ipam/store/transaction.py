@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from netaddr import IPAddress
-
 from ipam.lease import Owner
 from ipam.store.register import SqliteRegister
-from ipam.store.tables import ELSEWHERE, address_of, blob_of, next_blob
+from ipam.store.tables import ELSEWHERE, address_of, blob_of, next_blob, packed
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+    from netaddr import IPAddress
+
     from ipam.lease import Attachment
     from ipam.ranges import Interval, RangeSet
 
@@ -25,6 +27,14 @@ REST: Final = 65_536
 In an IPv6 /64 the never-given addresses do not run out: without a limit the queue would grow for ever.
 """
 
+POOL: Final = (
+    "SELECT id, last, (SELECT min(seq) FROM released WHERE pool = pool.id),"
+    " (SELECT max(seq) FROM released WHERE pool = pool.id) FROM pool WHERE network = ? AND ranges = ?"
+)
+"""A pool, and the ends of its queue."""
+
+NEIGHBOURS: Final = "SELECT first, last FROM used WHERE network = ? AND first <= ? ORDER BY first DESC LIMIT 2"
+
 HELD_BY: Final = (
     "SELECT address FROM lease WHERE attachment ="
     " (SELECT id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?) ORDER BY address"
@@ -33,6 +43,10 @@ HELD_BY: Final = (
 
 class SqliteTransaction(SqliteRegister):
     """Leases and attachments of one network; implements ``Transaction`` and ``Register``."""
+
+    def __init__(self, connection: Connection, network: str, boot_id: str) -> None:
+        super().__init__(connection, network, boot_id)
+        self._pools: dict[str, int] = {}  # what was found of them: the number of each, by its ranges
 
     # Leases
 
@@ -61,12 +75,13 @@ class SqliteTransaction(SqliteRegister):
 
     def next_free(self, range_set: RangeSet) -> IPAddress | None:
         """The next address of the set, None only if every one is leased."""
-        row = self._run(
-            "SELECT id, last FROM pool WHERE network = ? AND ranges = ?", (self._id, range_set.key)
-        ).fetchone()
-        pool, last = row or (None, None)
+        row = self._run(POOL, (self._id, range_set.key)).fetchone()
+        pool, last, low, high = row or (None, None, None, None)
+        if pool is not None:
+            self._pools[range_set.key] = pool
         # IPAddress("0.0.0.0") is false, hence all the "is not None".
-        if pool is not None and self._resting(pool) > REST and (address := self._oldest(pool, range_set)) is not None:
+        is_long = low is not None and high - low >= REST
+        if pool is not None and is_long and (address := self._oldest(pool, range_set)) is not None:
             return address
         for interval in range_set.intervals(address_of(last) if last else None):
             if (address := self._never_given(interval, range_set.version)) is not None:
@@ -83,7 +98,9 @@ class SqliteTransaction(SqliteRegister):
         """Give the address to the attachment, which is recorded if it is not known from this boot."""
         blob = blob_of(address)
         network = self._network()
-        pool = self._number("SELECT id FROM pool WHERE network = ? AND ranges = ?", network, range_set.key)
+        pool = self._pools.get(range_set.key)
+        if pool is None:
+            pool = self._number("SELECT id FROM pool WHERE network = ? AND ranges = ?", network, range_set.key)
         if pool is None:
             pool = self._run(
                 "INSERT INTO pool (network, ranges, last) VALUES (?, ?, ?)", (network, range_set.key, blob)
@@ -98,15 +115,22 @@ class SqliteTransaction(SqliteRegister):
         self._give(blob_of(address), attachment, ELSEWHERE)
 
     def _give(self, blob: bytes, attachment: Attachment, pool: int | None) -> None:
-        owner, network = attachment.owner, self._id
-        known = self._run(
-            "SELECT id, boot_id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
-            (network, owner.container_id, owner.ifname),
-        ).fetchone()
-        holder = known[0] if known and known[1] == attachment.boot_id else self._record(attachment)
+        network = self._id
+        holder = self._holder(attachment)
         self._run("INSERT INTO lease VALUES (?, ?, ?, ?)", (network, blob, holder, pool))
         if not self._run("DELETE FROM released WHERE network = ? AND address = ?", (network, blob)).rowcount:
             self._mark(network, blob)
+
+    def _holder(self, attachment: Attachment) -> int | None:
+        """The number of the attachment's row."""
+        if self._recorded and self._recorded[0] == attachment:
+            return self._recorded[1]
+        owner = attachment.owner
+        known = self._run(
+            "SELECT id, boot_id FROM attachment WHERE network = ? AND container_id = ? AND ifname = ?",
+            (self._id, owner.container_id, owner.ifname),
+        ).fetchone()
+        return int(known[0]) if known and known[1] == attachment.boot_id else self._record(attachment)
 
     def release(self, owner: Owner) -> list[IPAddress]:
         """Free all that the owner holds; it queues behind what was released before."""
@@ -130,7 +154,7 @@ class SqliteTransaction(SqliteRegister):
     # Behind the scenes
 
     def _never_given(self, interval: Interval, version: int) -> IPAddress | None:
-        first, last = (blob_of(IPAddress(end, version)) for end in interval)
+        first, last = (packed(end, version) for end in interval)
         row = self._run(
             "SELECT last FROM used WHERE network = ? AND first <= ? ORDER BY first DESC LIMIT 1", (self._id, first)
         ).fetchone()
@@ -138,13 +162,6 @@ class SqliteTransaction(SqliteRegister):
             # Runs never touch: the address behind one is not in another.
             first = next_blob(row[0])
         return address_of(first) if first <= last else None
-
-    def _resting(self, pool: int) -> int:
-        low, high = self._run(
-            "SELECT (SELECT min(seq) FROM released WHERE pool = ?1), (SELECT max(seq) FROM released WHERE pool = ?1)",
-            (pool,),
-        ).fetchone()
-        return high - low + 1 if high is not None else 0
 
     def _oldest(self, pool: int, range_set: RangeSet) -> IPAddress | None:
         """Take the head of the queue; heads that are excluded by now are filed elsewhere, once, and not met again."""
@@ -157,7 +174,7 @@ class SqliteTransaction(SqliteRegister):
     def _released_anywhere(self, range_set: RangeSet) -> IPAddress | None:
         """Find what was released under another configuration of the ranges."""
         for interval in range_set.intervals():
-            first, last = (blob_of(IPAddress(end, range_set.version)) for end in interval)
+            first, last = (packed(end, range_set.version) for end in interval)
             row = self._run(
                 "SELECT address FROM released WHERE network = ? AND address BETWEEN ? AND ? LIMIT 1",
                 (self._id, first, last),
@@ -169,16 +186,13 @@ class SqliteTransaction(SqliteRegister):
     def _mark(self, network: int | None, blob: bytes) -> None:
         """Add the address to ``used`` and join it with the runs on both sides."""
         first = last = blob
-        below = self._run(
-            "SELECT first, last FROM used WHERE network = ? AND first < ? ORDER BY first DESC LIMIT 1", (network, blob)
-        ).fetchone()
-        if below and next_blob(below[1]) == blob:
-            first = below[0]
         behind = next_blob(blob)
-        above = self._run("SELECT last FROM used WHERE network = ? AND first = ?", (network, behind)).fetchone()
-        if above:
-            last = above[0]
-            self._run("DELETE FROM used WHERE network = ? AND first = ?", (network, behind))
+        for run in self._run(NEIGHBOURS, (network, behind)).fetchall():
+            if run[0] == behind:
+                last = run[1]
+                self._run("DELETE FROM used WHERE network = ? AND first = ?", (network, behind))
+            elif next_blob(run[1]) == blob:
+                first = run[0]
         self._run("INSERT OR REPLACE INTO used VALUES (?, ?, ?)", (network, first, last))
 
     def _held(self, attachment: int | None) -> list[tuple[bytes, int]]:

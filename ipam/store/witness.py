@@ -44,6 +44,7 @@ class Witness:
         self._state_dir = state_dir
         self._boot_id = boot_id
         self._fd: int | None = None
+        self._noted: tuple[bytes, Seen] | None = None  # the record that was written here last, and what it says
 
     def seen(self) -> Seen | None:
         """The state after the last transaction, None if none was seen in this boot."""
@@ -56,10 +57,12 @@ class Witness:
         A later one that was empty hides nothing: an older copy may have its place by right.
         """
         with suppress(OSError):
-            before = self.seen()
+            # Mostly nobody has written since we did: then it need not be understood.
+            ours = self._noted if self._noted and self._bytes(0) == self._noted[0] else None
+            before = ours[1] if ours else self.seen()
             is_late = before and before.generation == seen.generation and before.number > seen.number
             if not (before and before.holds and is_late):
-                self._write(0, seen.generation, str(seen.number), str(int(seen.holds)))
+                self._noted = self._write(0, seen.generation, str(seen.number), str(int(seen.holds))), seen
 
     def trusts(self, status: os.stat_result) -> bool:
         """Whether the file is as it was when ``trust`` was told of it: whoever writes to a file changes its times."""
@@ -82,9 +85,7 @@ class Witness:
 
     def _read(self, position: int, count: int) -> list[str] | None:
         try:
-            if self._fd is None:
-                self._fd = self._opened(0)
-            record = os.pread(self._fd, RECORD, position * RECORD).decode()
+            record = self._bytes(position).decode()
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
@@ -95,12 +96,19 @@ class Witness:
         boot_id, *values = rest.split("|")
         return values if (checksum, boot_id, len(values)) == (_checksum(rest), self._boot_id, count) else None
 
-    def _write(self, position: int, *values: str) -> None:
+    def _bytes(self, position: int) -> bytes:
+        if self._fd is None:
+            self._fd = self._opened(0)
+        return os.pread(self._fd, RECORD, position * RECORD)
+
+    def _write(self, position: int, *values: str) -> bytes:
+        """Write a record and return its bytes."""
         if self._fd is None:
             self._fd = self._opened(os.O_CREAT)
         rest = "|".join((self._boot_id, *values))
-        record = f"{_checksum(rest)}|{rest}".ljust(RECORD - 1) + "\n"
-        os.pwrite(self._fd, record.encode(), position * RECORD)
+        record = f"{_checksum(rest)}|{rest}".ljust(RECORD - 1).encode() + b"\n"
+        os.pwrite(self._fd, record, position * RECORD)
+        return record
 
     def _opened(self, how: int) -> int:
         """Open the file in ``/run``, or else the one beside the database. Raises OSError."""
