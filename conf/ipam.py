@@ -47,12 +47,9 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
                 "it would be another file for each place that a call is served from",
                 f"ipam.{key}",
             )
-    sets = _placed("runtimeConfig.ipRanges", request.runtime_ranges)
-    if model.subnet is not None:
-        single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
-        only = models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})
-        sets.append((_range(only, "ipam"),))
-    sets += _placed("ipam.ranges", model.ranges)
+    configured = ranges_of(request.document)
+    runtime = _placed("runtimeConfig.ipRanges", request.runtime_ranges)
+    sets = (*runtime, *configured) if runtime else configured
     if (count := sum(map(len, sets))) > MOST_RANGES:
         raise InvalidNetworkConfig(
             f'"ipam.ranges" has {count} ranges, more than {MOST_RANGES}; join some',
@@ -61,7 +58,7 @@ def _pool_config(request: Request, unknown: UnknownKeys) -> IpamConfig:
         )
     return IpamConfig(
         type=request.ipam_type,
-        ranges=tuple(sets),
+        ranges=sets,
         requested=tuple(_requested(request)),
         routes=_routes(model.routes),
         dns=model.dns.dns(),
@@ -76,6 +73,18 @@ def _judge_pool(document: Document) -> tuple[models.PoolModel, UnknownKeys]:
     unknown: UnknownKeys = []
     values = fold_keys(document.values, ["ipam"])[0]["ipam"]
     return validate(models.PoolModel, values, "ipam.", unknown), unknown
+
+
+@remembering
+def ranges_of(document: Document) -> tuple[tuple[RangeConfig, ...], ...]:
+    """The ranges of a pool that was found valid, without those that the runtime asks for."""
+    model, _ = _judge_pool(document)
+    sets = []
+    if model.subnet is not None:
+        single = {"subnet", "range_start", "range_end", "gateway", "exclude"}
+        only = models.RangeModel.model_construct(**{name: getattr(model, name) for name in single})
+        sets.append((_range(only, "ipam"),))
+    return tuple(sets + _placed("ipam.ranges", model.ranges))
 
 
 def _static_config(request: Request, unknown: UnknownKeys) -> IpamConfig:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.document import remembering
 from conf.errors import CniError, InvalidNetworkConfig, IpamPluginMissing
 from conf.ipam_config import BUILT_IN, HOST_LOCAL, IPV6, POOL, STATIC, IpamConfig
 from conf.link_config import LEAST_MTU_IPV6
@@ -74,12 +75,24 @@ def read_built_in(request: Request) -> tuple[IpamConfig, tuple[RangeSet, ...]]:
     from conf.ipam import read_ipam  # noqa: PLC0415 - pydantic takes 60 ms to import, and DEL does without
 
     config = read_ipam(request)
-    sets = () if config.type == STATIC else range_sets(config.ranges)
+    sets = () if config.type == STATIC else _range_sets(request, config)
     given = [each.address for each in assigned(config)] if config.type == STATIC else sets
     families = [each.version for each in given]
     _require_expressible(request.version, families)
     _require_ipv6_fits(request.link, families)
     return config, sets
+
+
+def _range_sets(request: Request, config: IpamConfig) -> tuple[RangeSet, ...]:
+    return range_sets(config.ranges) if request.runtime_ranges else _configured_sets(request.document)
+
+
+@remembering
+def _configured_sets(document: Document) -> tuple[RangeSet, ...]:
+    """The range sets of a valid document, with all that they find out about themselves in one call for the next."""
+    from conf.ipam import ranges_of  # noqa: PLC0415 - as above
+
+    return range_sets(ranges_of(document))
 
 
 def acquire(  # noqa: PLR0913 - what is asked for, of whom, and what for
