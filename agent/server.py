@@ -66,6 +66,7 @@ class Client:
     received: bytearray = field(default_factory=bytearray)
     descriptors: list[int] = field(default_factory=list)
     is_admitted: bool = False
+    is_listened_to: bool = False
 
     def close(self) -> None:
         """Close whatever came with it, and the connection, at whose end the caller takes all to be let go."""
@@ -208,7 +209,10 @@ class Server:
             return True
         self._last_call = time.monotonic()
         self._clients.add(client)
-        self._selector.register(connection, selectors.EVENT_READ, client)
+        self._receive(client)  # the request is often there already
+        if client in self._clients:
+            self._selector.register(connection, selectors.EVENT_READ, client)
+            client.is_listened_to = True
         return True
 
     def _receive(self, client: Client) -> None:
@@ -273,5 +277,6 @@ class Server:
 
     def _let_pass(self, client: Client) -> None:
         """Listen to the client no more."""
-        self._selector.unregister(client.connection)
+        if client.is_listened_to:
+            self._selector.unregister(client.connection)
         self._clients.discard(client)
