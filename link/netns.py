@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ipam.patience import Patience
+    from link.netlink import Netlink
 
 NS_GET_NSTYPE = 0xB703  # linux/nsfs.h, Linux 4.11
 OWN = "/proc/thread-self/ns/net"
@@ -39,12 +40,15 @@ class Namespace:
         self.descriptor = descriptor
         self.locks: tuple[int, ...] = ()
         """Descriptors that hold the lock: it stays as long as a process that inherits them."""
+        self._netlink: Netlink | None = None
         status = os.fstat(descriptor)
         self.identity = _identity(status)
         self.device, self._inode = status.st_dev, status.st_ino
 
     def close(self) -> None:
         """Let go of the namespace and of its lock."""
+        if self._netlink:
+            self._netlink.close()
         for descriptor in (*self.locks, self.descriptor):
             os.close(descriptor)
 
@@ -62,12 +66,31 @@ class Namespace:
 
         Where it raises OSError, this is closed.
         """
+        from link.netlink import Netlink  # noqa: PLC0415 - loaded by whoever comes to the kernel
+
         passed = self.descriptor
         try:
             with self.entered():
                 self.descriptor = _open_own()
+                self._netlink = Netlink()  # what ``netlink`` would pay a second visit for
+        except BaseException:
+            if self._netlink:
+                self._netlink.close()
+            if self.descriptor != passed:
+                os.close(self.descriptor)
+            raise
         finally:
             os.close(passed)
+
+    def netlink(self) -> Netlink:
+        """A new socket of the namespace, for the taker to close. Raises OSError."""
+        from link.netlink import Netlink  # noqa: PLC0415 - as above
+
+        ready, self._netlink = self._netlink, None
+        if ready:
+            return ready
+        with self.entered():
+            return Netlink()
 
     def entered(self) -> _Visit:
         """Have the calling thread live in this namespace for a while: in a ``with`` block, which raises OSError."""

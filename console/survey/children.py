@@ -11,7 +11,7 @@ from conf.errors import CniError
 from link import macvlan
 from link.netlink import KernelRefusal
 from link.netns import open_namespace, open_own
-from plugin.verbs.container import ALIAS_PREFIX, netlink_in
+from plugin.verbs.container import ALIAS_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,7 +55,7 @@ def children(places: Iterable[Inhabited]) -> Iterator[list[Child]]:
 
 
 def _inside(place: Inhabited, namespace: Namespace, ours: Namespace) -> Iterator[Child]:
-    with netlink_in(namespace) as netlink:
+    with namespace.netlink() as netlink:
         found = [link for link in netlink.links() if link.kind == macvlan.KIND]
         at_home = None if namespace.identity == ours.identity else netlink.namespace_number(ours.descriptor)
         for link in found:

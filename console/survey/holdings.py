@@ -127,7 +127,7 @@ def _is_in(path: str, attachment: Attachment) -> bool:
     with (
         suppress(CniError),
         closing(open_namespace(path)) as namespace,
-        container.netlink_in(namespace) as inside,
+        namespace.netlink() as inside,
     ):
         link = macvlan.find(inside, owner.container_id, owner.ifname)
         return link is not None and container.is_removable(link, owner, container.of_a_stray(attachment), namespace)

@@ -38,7 +38,7 @@ def add(request: Request, node: Node, deliver: Callable[[bytes], None]) -> None:
     with (
         container.opened(environment, node) as namespace,
         Netlink() as host,
-        closing(container.netlink_in(namespace)) as inside,
+        closing(namespace.netlink()) as inside,
         ExitStack() as undo,
     ):
         outside = inside if request.link.link_in_container else host

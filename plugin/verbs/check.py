@@ -39,7 +39,7 @@ def check(request: Request, node: Node, deliver: Callable[[bytes], None]) -> Non
     with (
         container.opened(environment, node) as namespace,
         Netlink() as host,
-        closing(container.netlink_in(namespace)) as inside,
+        closing(namespace.netlink()) as inside,
     ):
         index, stated = _own_interface(previous, environment.ifname, namespace, node)
         link = macvlan.find(inside, environment.container_id, environment.ifname)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from conf.errors import InterfaceExists, InvalidEnvironment, InvalidNamespace, TryAgain, UnknownContainer
 from link import loopback, macvlan
-from link.netlink import Netlink
 from link.netns import Namespace, own_identity
 
 if TYPE_CHECKING:
@@ -47,12 +46,6 @@ def require_foreign(namespace: Namespace, environment: Environment) -> None:
             "plugin's netns and netns from CNI_NETNS should not be the same",
             f"CNI_NETNS is {environment.netns}; nothing was touched",
         )
-
-
-def netlink_in(namespace: Namespace) -> Netlink:
-    """A socket of the container's namespace."""
-    with namespace.entered():
-        return Netlink()
 
 
 def alias_of(owner: Owner) -> str:
@@ -138,7 +131,7 @@ def require_gone(former: Attachment, node: Node) -> None:
     if namespace is None:
         return
     owner = former.owner
-    with closing(namespace), netlink_in(namespace) as container:
+    with closing(namespace), namespace.netlink() as container:
         link = macvlan.find(container, owner.container_id, owner.ifname)
         if link is None or not is_removable(link, owner, known, namespace):
             return
@@ -151,7 +144,7 @@ def require_gone(former: Attachment, node: Node) -> None:
 
 def remove_interface(namespace: Namespace, owner: Owner, known: Attachment | None) -> None:
     """Remove the attachment's interface if it is there and ours, and what was changed for it. Raises LinkFailure."""
-    with netlink_in(namespace) as container:
+    with namespace.netlink() as container:
         link = macvlan.find(container, owner.container_id, owner.ifname)
         if link is not None and is_removable(link, owner, known, namespace):
             macvlan.delete(container, link.index)
