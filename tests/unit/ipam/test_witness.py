@@ -132,6 +132,7 @@ def test_who_has_no_descriptor_left_is_not_told_that_nothing_was_seen(place: str
 
 def test_a_store_that_is_dropped_leaves_no_descriptor(tmp_path: Path) -> None:
     """As an agent drops the one that was used least, where its callers have many state directories."""
+    gc.collect()
     before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(3):
         add(SqliteStore(str(tmp_path / str(number)), BOOT), "c1")
