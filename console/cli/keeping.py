@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,9 +52,12 @@ def rescue(*, network: str, conf_dir: str, dry_run: bool, yes: bool, as_json: bo
     require_root("to look into namespaces and to write leases")
     state_dir = this_node().settings.state_dir
     plugins = configured(conf_dir, [])
-    return _carry_out(
+    status = _carry_out(
         lambda: from_what_is_left(state_dir, plugins, network), state_dir, dry_run=dry_run, yes=yes, as_json=as_json
     )
+    if not (status or dry_run):
+        _settle(state_dir)
+    return status
 
 
 @click.command()
@@ -154,6 +158,15 @@ def _write(look: Callable[[], Rebuilt], state_dir: str) -> tuple[Rebuilt, str]:
         for each in rebuilt.adoptions:
             adopt(each)
     return rebuilt, ""
+
+
+def _settle(state_dir: str) -> None:
+    """Have the database's file be sound by itself; a node without one gets none."""
+    from ipam.store.replacement import Held  # noqa: PLC0415 - as above
+    from plugin.node import boot_id  # noqa: PLC0415 - as above
+
+    if os.path.exists(os.path.join(state_dir, "leases.db")):
+        Held(state_dir, boot_id()).settle()
 
 
 def _show(rebuilt: Rebuilt) -> None:

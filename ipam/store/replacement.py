@@ -50,6 +50,16 @@ class Held(SqliteStore):
         with self._exclusive() as connection:
             yield lambda each: adopt(SqliteTransaction(connection, each.attachment.owner.network, self._boot_id), each)
 
+    def settle(self) -> None:
+        """Move the log into the file.
+
+        What was damaged in it beneath those who have the database open is right until the last of them ends: they go
+        by their index of it, and whoever comes next reads it up to the damage.
+        """
+        with self._exclusive() as connection:
+            pass
+        self._move_into_file(connection)
+
 
 def adopt(transaction: SqliteTransaction, adoption: Adoption) -> None:
     """Take what a database lacks into it; leases that their owner has already stay."""

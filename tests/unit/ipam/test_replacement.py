@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import StoreFailure
+from ipam.store.log_frames import FRAME, HEADER
 from ipam.store.replacement import Held
 from ipam.store.salvage import best_of, state_of
 from ipam.store.sqlite import SqliteStore
@@ -94,6 +96,27 @@ def test_who_has_a_damaged_one_open_goes_on_with_the_rescued(template: Path, ope
     for number, store in enumerate(stores):
         add(store, f"new-{number}")
     assert holders(template) >= {"new-0", "new-1"}
+
+
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_what_is_sound_only_while_it_is_open_is_made_to_last(
+    opening: Opening, tmp_path: Path, *, is_settled: bool
+) -> None:
+    """A frame that has a later one of its page is missed by nobody, until the log is read from its beginning."""
+    place, later = tmp_path / "state", tmp_path / "later"
+    store = opening("sqlite", place)
+    for name in sorted(KEPT):
+        add(store, name)
+    with (place / "leases.db-wal").open("r+b") as log:
+        log.seek(HEADER.size + FRAME.size)
+        log.write(b"\xff")
+    add(store, "c4")
+    if is_settled:
+        Held(str(place), "boot-1").settle()
+    later.mkdir()
+    for name in ("leases.db", "leases.db-wal"):  # who has it open ends: its index ends with it
+        shutil.copyfile(place / name, later / name)
+    assert (holders(later) == {*KEPT, "c4"}) == is_settled
 
 
 def test_a_new_one_that_cannot_be_written_leaves_the_former_in_use(template: Path, opening: Opening) -> None:
