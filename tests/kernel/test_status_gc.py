@@ -192,10 +192,12 @@ def test_gc_reaches_a_foreign_ipam_plugin(runtime: Runtime, tmp_path: Path) -> N
 def openers(namespace: Namespace) -> int:
     """How many descriptors of all processes are open on a namespace."""
     wanted, found = namespace.path.stat(), 0
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
-        with suppress(OSError):  # closed by now, or its process has ended
-            status = descriptor.stat()
-            found += (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            for descriptor in (process / "fd").iterdir():
+                with suppress(OSError):  # closed by now
+                    status = descriptor.stat()
+                    found += (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino)
     return found
 
 
