@@ -32,9 +32,10 @@ make .venv/promtool
 def namespaces() -> set[str]:
     """The mount and pid namespaces that any process is in."""
     seen = set()
-    for link in Path("/proc").glob("[0-9]*/ns/[mp][ni][td]"):
-        with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):  # ended meanwhile
-            seen.add(str(link.readlink()))
+    for process in Path("/proc").glob("[0-9]*"):
+        for kind in ("mnt", "pid"):
+            with contextlib.suppress(FileNotFoundError, PermissionError, ProcessLookupError):  # ended meanwhile
+                seen.add(str((process / "ns" / kind).readlink()))
     return seen
 
 
