@@ -62,14 +62,14 @@ def test_too_few_descriptors_free_no_address_in_use(lan: Lan, runtime: Runtime, 
 def test_too_little_memory_is_told_and_frees_no_address_in_use(
     lan: Lan, runtime: Runtime, mebibytes: int, verb: str
 ) -> None:
-    """Where Python itself finds enough to begin with, the runtime is told what is lacking."""
+    """Where Python itself finds enough to begin with, the runtime is told what is lacking; an executed one may die."""
     config = runtime.config(runtime.pool(SUBNET4))
     container = lan.container()
     if verb == "DEL":
         runtime.add(config, container).expect()
     limit = ("prlimit", f"--as={mebibytes << 20}")
     done = call_limited(runtime, verb, config, container, str(container.path), *limit)
-    assert done.returncode == 0 or json.loads(done.stdout)["code"] in {5, 11, 109}, done
+    assert done.returncode == 0 or json.loads(done.stdout)["code"] in {5, 11, 109, 111}, done
     is_there = "net1" in container.links()
     assert bool(runtime.held()) == is_there, done
     assert (done.returncode == 0) == (is_there == (verb == "ADD")), done

@@ -22,16 +22,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--history", type=Path, help="where every step is written to in the end, a line of JSON each")
+    parser.add_argument("--without", action="append", default=[], metavar="KIND", help="events that do not happen")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     seed = secrets.randbelow(1 << 32) if chosen.seed is None else chosen.seed
     if not chosen.inside:
         words = ["--seed", str(seed), "--seconds", str(chosen.seconds)]
+        words += [f"--without={kind}" for kind in chosen.without]
         words += ["--history", str(chosen.history.resolve())] if chosen.history else []
         _say(f"seed {seed}")
         command = in_its_own(*words)
         os.execvp(command[0], command)  # noqa: S606 - it takes our place
-    return _walk(Machine(seed, chosen.seconds, _say), chosen.history)
+    return _walk(Machine(seed, chosen.seconds, _say, without=frozenset(chosen.without)), chosen.history)
 
 
 def _walk(machine: Machine, history: Path | None) -> int:

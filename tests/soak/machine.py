@@ -41,6 +41,8 @@ class Machine:
     seconds: float
     say: Callable[[str], None]
     """Told when the node is there, and each minute how it goes."""
+    without: frozenset[str] = frozenset()
+    """Kinds of events that do not happen."""
     counted: Counter[str] = field(default_factory=Counter)
 
     def run(self) -> None:
@@ -69,6 +71,9 @@ class Machine:
                 raise
 
     def _go(self, batch: Batch) -> None:
+        batch = replace(batch, events=tuple(event for event in batch.events if event.kind not in self.without))
+        if not (batch.events or batch.calls):
+            return
         kinds = {event.kind for event in batch.events}
         self._together(batch, events_first="vanish" in kinds)  # DEL comes when the container is gone
         if "settle" in kinds:
