@@ -33,8 +33,8 @@ log.addFilter(Sparing())
 
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid
 MAX_CLIENTS = 512
-MAX_BYTES = 9 << 20
-"""Of requests on their way, waiting or served, beyond which no large one is taken: room for two of the largest."""
+MAX_BYTES = 5 << 20
+"""Of requests on their way, waiting or served, beyond which no large one is taken: room for one of the largest."""
 REQUEST_SECONDS = 30.0
 DRAIN_SECONDS = 10.0  # far less than callers wait for the next agent's hello
 TICK_SECONDS = 0.5
